@@ -1,0 +1,95 @@
+"""Settings of the stages: frozen, checked when made, defaults in one place."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ConfigError
+
+POOLINGS = ("avg", "max", "none")
+RESIZES = ("crop", "squash", "pad")
+PRECISIONS = ("float32", "bfloat16", "auto")
+DTYPES = ("float32", "float16")
+CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn")
+
+
+def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ConfigError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigError(f"{flag} must be one of {', '.join(choices)}. Got: {value!r}.")
+
+
+def check_at_least(flag: str, value: int | float | None, smallest: int | float) -> None:
+    """Raise ConfigError unless `value` is None or at least `smallest`."""
+    if value is not None and value < smallest:
+        raise ConfigError(f"{flag} must be at least {smallest}. Got: {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtractConfig:
+    """What `extract` was asked to do; None leaves the choice to the backbone or the machine."""
+
+    dataset: str = "digits"
+    model: str = "efficientnet-lite0"
+    data_dir: Path = Path("data")
+    cache_dir: Path = Path("cache")
+    label_column: str | None = None
+    weights: str = "imagenet"
+    image_size: int | None = None
+    resize: str | None = None
+    layers: tuple[str, ...] = ()
+    pooling: str = "avg"
+    limit: int | None = None
+    batch_size: int = 32
+    workers: int | None = None
+    device: str = "auto"
+    precision: str = "float32"
+    dtype: str = "float32"
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("--pooling", self.pooling, POOLINGS)
+        if self.resize is not None:
+            check_choice("--resize", self.resize, RESIZES)
+        check_choice("--precision", self.precision, PRECISIONS)
+        check_choice("--dtype", self.dtype, DTYPES)
+        check_at_least("--image-size", self.image_size, 1)
+        check_at_least("--limit", self.limit, 1)
+        check_at_least("--batch-size", self.batch_size, 1)
+        check_at_least("--workers", self.workers, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        fields = asdict(self)
+        return {
+            name: str(value) if isinstance(value, Path) else value for name, value in fields.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FitConfig:
+    """What `fit` was asked to do. `C` of None takes the classifier's own default."""
+
+    clf: str = "logreg"
+    C: float | None = None
+    test_size: float = 0.2
+    seed: int = 42
+    cv: int | None = None
+    class_weight: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("--clf", self.clf, CLASSIFIERS)
+        if self.class_weight is not None:
+            check_choice("--class-weight", self.class_weight, ("balanced",))
+        if self.C is not None and not self.C > 0:
+            raise ConfigError(f"--C must be greater than 0. Got: {self.C}.")
+        if not 0 < self.test_size < 1:
+            raise ConfigError(f"--test-size must lie between 0 and 1. Got: {self.test_size}.")
+        check_at_least("--seed", self.seed, 0)
+        check_at_least("--cv", self.cv, 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)

@@ -1,0 +1,1 @@
+"""The stages a command runs: they wire the parts together and print nothing."""
