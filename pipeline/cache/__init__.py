@@ -1,0 +1,36 @@
+"""The transfer-value store: one Zarr group for one data set and one recipe.
+
+The only owner of zarr. Rows are computed and committed in blocks; a block counts when its digest
+stands in `commit`, and a store counts when it is marked complete, which happens last.
+"""
+
+from pipeline.cache.durable import delete_store, lock_store
+from pipeline.cache.layout import block_length, skipped_csv, store_path
+from pipeline.cache.reader import (
+    StoreInfo,
+    count_skipped,
+    find_store,
+    list_stores,
+    read_features,
+    read_info,
+    read_status,
+)
+from pipeline.cache.writer import StoreWriter, create_store, write_skipped
+
+__all__ = [
+    "StoreInfo",
+    "StoreWriter",
+    "block_length",
+    "count_skipped",
+    "create_store",
+    "delete_store",
+    "find_store",
+    "list_stores",
+    "lock_store",
+    "read_features",
+    "read_info",
+    "read_status",
+    "skipped_csv",
+    "store_path",
+    "write_skipped",
+]

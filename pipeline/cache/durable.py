@@ -1,0 +1,68 @@
+"""What makes a write last, and what keeps a second writer out."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from pipeline.errors import CacheError, CacheLockedError
+
+
+def sync(path: Path) -> None:
+    """Flush one file or folder to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    """Flush everything below a folder to the disk."""
+    for folder, _, names in os.walk(root):
+        for name in names:
+            sync(Path(folder, name))
+        sync(Path(folder))
+
+
+@contextmanager
+def lock_store(path: Path) -> Iterator[None]:
+    """Hold the store's lock; the operating system frees it when the process dies.
+
+    Raises
+    ------
+    CacheLockedError
+        If another process holds it.
+    CacheError
+        If the folder cannot be written.
+    """
+    lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as exc:
+        raise CacheLockedError(
+            f"Another process is writing {path}. Wait for it to end, then run this again."
+        ) from exc
+    except OSError as exc:
+        raise CacheError(
+            f"Cannot write to {path.parent}: {exc}. Make it writable, or give another --cache-dir."
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def delete_store(path: Path) -> None:
+    """Delete a store; the caller holds its lock."""
+    # Renamed first, so that a kill in the middle leaves nothing under the final name.
+    doomed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    path.rename(doomed)
+    shutil.rmtree(doomed)

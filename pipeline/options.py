@@ -1,0 +1,204 @@
+"""The command line's vocabulary: one flag, one name, one sentence, wherever it is used."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.config import CLASSIFIERS, DTYPES, POOLINGS, PRECISIONS, RESIZES
+
+_IMAGES = "Images"
+_NETWORK = "Network"
+_MACHINE = "Machine"
+_CLASSIFIER = "Classifier"
+_CHOOSE = "Which one"
+_OUTPUT = "Output"
+
+
+def _option(
+    flag: str, panel: str, text: str, metavar: str | None = None
+) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(
+        flag, help=text, metavar=metavar, rich_help_panel=panel, show_default=True
+    )
+    return option
+
+
+def _choices(values: tuple[str, ...]) -> str:
+    return "|".join(values)
+
+
+# What to read
+DatasetArg = Annotated[
+    str,
+    _option(
+        "--dataset",
+        _IMAGES,
+        "A name (see `pipeline datasets`), a folder of class folders, or a CSV/JSONL file.",
+        "NAME|FOLDER|FILE",
+    ),
+]
+DataDirArg = Annotated[
+    Path, _option("--data-dir", _IMAGES, "Where named data sets lie or are downloaded to.")
+]
+LabelColumnArg = Annotated[
+    str | None,
+    _option("--label-column", _IMAGES, "The CSV/JSONL column that holds the label.", "NAME"),
+]
+LimitArg = Annotated[
+    int | None,
+    _option("--limit", _IMAGES, "Take only N images, spread evenly over the classes.", "N"),
+]
+ImageSizeArg = Annotated[
+    int | None,
+    _option("--image-size", _IMAGES, "Side of the input in pixels.  [default: the model's]", "N"),
+]
+ResizeArg = Annotated[
+    str | None,
+    _option(
+        "--resize",
+        _IMAGES,
+        "How a photo becomes square: cut out its centre, squash it, or pad it."
+        "  [default: the model's]",
+        _choices(RESIZES),
+    ),
+]
+StrictArg = Annotated[
+    bool, _option("--strict", _IMAGES, "Exit with code 4 if any image was skipped.")
+]
+
+# What to run them through
+ModelArg = Annotated[
+    str, _option("--model", _NETWORK, "The headless CNN (see `pipeline models`).", "NAME")
+]
+WeightsArg = Annotated[
+    str,
+    _option(
+        "--weights",
+        _NETWORK,
+        "Pretrained on ImageNet, random, or a weights file.",
+        "imagenet|random|FILE",
+    ),
+]
+LayerArg = Annotated[
+    list[str] | None,
+    _option(
+        "--layer",
+        _NETWORK,
+        "Take the values of this layer instead of the last; may be given more than once.",
+        "NAME",
+    ),
+]
+PoolingArg = Annotated[
+    str,
+    _option(
+        "--pooling",
+        _NETWORK,
+        "Average or maximum over the map's places, or the map flattened.",
+        _choices(POOLINGS),
+    ),
+]
+
+# What to run it on
+BatchSizeArg = Annotated[
+    int, _option("--batch-size", _MACHINE, "Images that go through the network at once.", "N")
+]
+WorkersArg = Annotated[
+    int | None,
+    _option("--workers", _MACHINE, "Threads that decode images.  [default: one a core]", "N"),
+]
+DeviceArg = Annotated[
+    str,
+    _option(
+        "--device",
+        _MACHINE,
+        "auto takes a GPU where there is one, else the CPU.",
+        "auto|cpu|gpu|gpu:N",
+    ),
+]
+PrecisionArg = Annotated[
+    str,
+    _option(
+        "--precision",
+        _MACHINE,
+        "What the network computes in; auto takes the fastest there is.",
+        _choices(PRECISIONS),
+    ),
+]
+DtypeArg = Annotated[
+    str, _option("--dtype", _MACHINE, "What the values are stored as.", _choices(DTYPES))
+]
+
+# Stage two
+ClfArg = Annotated[str, _option("--clf", _CLASSIFIER, "The classifier.", _choices(CLASSIFIERS))]
+CArg = Annotated[
+    float | None,
+    _option(
+        "--C",
+        _CLASSIFIER,
+        "Inverse strength of regularisation, of logreg, svm and linear-svm."
+        "  [default: the classifier's]",
+        "C",
+    ),
+]
+TestSizeArg = Annotated[
+    float,
+    _option(
+        "--test-size",
+        _CLASSIFIER,
+        "Share of the images to test on, where the data set has no split of its own.",
+        "SHARE",
+    ),
+]
+SeedArg = Annotated[
+    int, _option("--seed", _CLASSIFIER, "Decides the split and everything random.", "N")
+]
+CvArg = Annotated[
+    int | None,
+    _option("--cv", _CLASSIFIER, "Also cross-validate on the training images, in K folds.", "K"),
+]
+ClassWeightArg = Annotated[
+    str | None,
+    _option(
+        "--class-weight", _CLASSIFIER, "Count rare classes as much as common ones.", "balanced"
+    ),
+]
+
+# Which store or fit
+CacheDirArg = Annotated[Path, _option("--cache-dir", _CHOOSE, "Where stores and fits are kept.")]
+OfDatasetArg = Annotated[
+    str | None, _option("--dataset", _CHOOSE, "The newest one of this data set.", "NAME")
+]
+OfModelArg = Annotated[
+    str | None, _option("--model", _CHOOSE, "The newest one of this model.", "NAME")
+]
+OfClfArg = Annotated[
+    str | None, _option("--clf", _CHOOSE, "The newest one of this classifier.", "NAME")
+]
+StoreArg = Annotated[
+    Path | None,
+    typer.Argument(help="A store made by extract.  [default: the newest]", show_default=False),
+]
+FitArg = Annotated[
+    Path | None,
+    typer.Argument(help="A folder made by fit.  [default: the newest]", show_default=False),
+]
+
+# What to print
+DryRunArg = Annotated[
+    bool,
+    _option(
+        "--dry-run",
+        _OUTPUT,
+        "Decode every image, time one batch, say what it would cost, and write nothing.",
+    ),
+]
+OverwriteArg = Annotated[bool, _option("--overwrite", _OUTPUT, "Compute it again if it is there.")]
+JsonArg = Annotated[bool, _option("--json", _OUTPUT, "Print one JSON object instead.")]
+QuietArg = Annotated[
+    bool, _option("--quiet", _OUTPUT, "Print no progress and no notes, only the result.")
+]
+MinAccuracyArg = Annotated[
+    float | None,
+    _option("--min-accuracy", _OUTPUT, "Exit with code 3 if the accuracy is below this.", "SHARE"),
+]
