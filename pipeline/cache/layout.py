@@ -73,6 +73,15 @@ def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
     return found
 
 
+def open_writable(group: zarr.Group, name: str) -> zarr.Array[Any]:
+    """Return one of a group's arrays such that every chunk given to it is written.
+
+    zarr leaves out chunks that equal the fill value, a block of skipped images for one, and does
+    not keep that setting in the store.
+    """
+    return open_array(group, name).with_config({"write_empty_chunks": True})
+
+
 def read_array(array: zarr.Array[Any]) -> NDArray[Any]:
     """Return the whole of an array."""
     return np.asarray(array[...])

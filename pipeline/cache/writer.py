@@ -23,8 +23,8 @@ from pipeline.cache.layout import (
     content_digest,
     create_array,
     create_filled_array,
-    open_array,
     open_store,
+    open_writable,
     read_array,
     skipped_csv,
 )
@@ -107,9 +107,9 @@ class StoreWriter:
             )
         self.path = path
         self._group = open_store(path, "r+")
-        self._features = open_array(self._group, "features")
-        self._status = open_array(self._group, "status")
-        self._commit = open_array(self._group, "commit")
+        self._features = open_writable(self._group, "features")
+        self._status = open_writable(self._group, "status")
+        self._commit = open_writable(self._group, "commit")
         self._ids = RowIds(self._group)
         self._block = self._features.chunks[0]
 

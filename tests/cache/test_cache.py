@@ -17,7 +17,7 @@ from pipeline.errors import (
 )
 from pipeline.records import Manifest, Recipe, Split, Status
 
-NAMES = ("a/=1.jpg", "a/new\nline.jpg", "b/\udcff.jpg", "b/ü, \"q\".jpg")
+NAMES = ("a/=1.jpg", "a/new\nline.jpg", "b/\udcff.jpg", 'b/ü, "q".jpg')
 
 
 def make_manifest(n: int = 70) -> Manifest:
@@ -95,7 +95,14 @@ def store(tmp_path, manifest, recipe):
 
 @pytest.mark.parametrize(
     ("row_bytes", "rows"),
-    [(4, 256), (1280 * 4, 256), (8192 * 4, 128), (32_768 * 4, 32), (100_352 * 4, 32), (1 << 30, 32)],
+    [
+        (4, 256),
+        (1280 * 4, 256),
+        (8192 * 4, 128),
+        (32_768 * 4, 32),
+        (100_352 * 4, 32),
+        (1 << 30, 32),
+    ],
 )
 def test_a_block_is_a_power_of_two_below_4_mib(row_bytes, rows):
     assert cache.block_length(row_bytes) == rows
