@@ -319,9 +319,97 @@ class Report:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> Report:
         """Rebuild a report from `to_dict`, also after a way through JSON."""
-        rebuilt = {
+        rebuilt: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in fields.items()
         }
         rebuilt["confusion_matrix"] = tuple(tuple(row) for row in fields["confusion_matrix"])
         return cls(**rebuilt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What `extract` did, or found done.
+
+    Attributes
+    ----------
+    store : Path
+    dataset, model : str
+    n_found, n_cached, n_features : int
+        Images found, rows with values, values a row.
+    skipped : mapping of str to int
+        How many images were skipped, by reason: n_found = n_cached + their sum.
+    skipped_csv : Path or None
+        The list of them.
+    n_computed : int
+        Rows that this call computed; the others were there.
+    seconds : float
+        Of this call, from the first image to the last.
+    engine : str or None
+        Engine and device; None if nothing was computed.
+    """
+
+    store: Path
+    dataset: str
+    model: str
+    n_found: int
+    n_cached: int
+    n_features: int
+    skipped: Mapping[str, int]
+    skipped_csv: Path | None
+    n_computed: int = 0
+    seconds: float = 0.0
+    engine: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "store": str(self.store),
+            "dataset": self.dataset,
+            "model": self.model,
+            "n_found": self.n_found,
+            "n_cached": self.n_cached,
+            "n_features": self.n_features,
+            "skipped": dict(self.skipped),
+            "skipped_csv": str(self.skipped_csv) if self.skipped_csv else None,
+            "n_computed": self.n_computed,
+            "seconds": round(self.seconds, 3),
+            "engine": self.engine,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What an extraction would cost, measured on every image and one batch.
+
+    Attributes
+    ----------
+    n_images, n_classes, n_features : int
+    skipped : mapping of str to int
+        Images that would be skipped, by reason.
+    seconds : float
+        Expected duration: the slower of decoding and inference, since they overlap.
+    megabytes : float
+        Size of the store before compression, 10⁶ bytes.
+    engine : str
+    """
+
+    n_images: int
+    n_classes: int
+    n_features: int
+    skipped: Mapping[str, int]
+    seconds: float
+    megabytes: float
+    engine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "n_images": self.n_images,
+            "n_classes": self.n_classes,
+            "n_features": self.n_features,
+            "skipped": dict(self.skipped),
+            "seconds": round(self.seconds, 1),
+            "megabytes": round(self.megabytes, 2),
+            "engine": self.engine,
+        }

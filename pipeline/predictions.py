@@ -1,0 +1,93 @@
+"""predictions.csv: every test row with its label, the answer and the scores. Owner of pandas.
+
+Columns path, label, prediction, split, then score:<class> for each class. Names are user text, and
+spreadsheets run a cell that begins with = + - or @ as a formula: such a path gets ./ in front,
+which names the same file, and such a class name an apostrophe. `parse_predictions` undoes both.
+Names that are not UTF-8 keep their own bytes (read with ``encoding_errors="surrogateescape"``).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipeline.records import csv_path
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_TEXT_COLUMNS = ("path", "label", "prediction", "split")
+
+
+def format_predictions(
+    *,
+    paths: Sequence[str],
+    y_true: NDArray[np.integer],
+    y_pred: NDArray[np.integer],
+    split: Sequence[str],
+    scores: NDArray[np.floating],
+    class_names: Sequence[str],
+) -> bytes:
+    """Return the content of predictions.csv.
+
+    Parameters
+    ----------
+    paths : sequence of str
+    y_true, y_pred : integer ndarray of shape (n_samples,)
+        Index into `class_names`.
+    split : sequence of str
+        What the data set calls each row: "train", "val", "test" or "none".
+    scores : float ndarray of shape (n_samples, n_classes)
+    class_names : sequence of str
+    """
+    names = np.array([csv_name(name) for name in class_names], dtype=object)
+    columns: dict[str, list[str] | NDArray[np.object_]] = {
+        "path": [csv_path(path) for path in paths],
+        "label": names[y_true],
+        "prediction": names[y_pred],
+        "split": list(split),
+    }
+    # "score:" in front keeps these apart from the other columns, whatever the classes are called.
+    numbers = pd.DataFrame(scores, columns=[f"score:{name}" for name in class_names])
+    # As object: pandas' own strings are Arrow's where that is installed, which are strict UTF-8.
+    frame = pd.concat([pd.DataFrame(columns, dtype=object), numbers], axis=1)
+    # RFC 4180's line ends; with others a lone \r in a name would not be quoted.
+    text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
+    return text.encode("utf-8", "surrogateescape")
+
+
+def csv_name(name: str) -> str:
+    """Return a class name as it is safe in a CSV that a spreadsheet opens.
+
+    Signed numbers stay as they are. A name that itself begins with an apostrophe gets another, so
+    that taking one away always gives the name.
+    """
+    formula = name.startswith(_FORMULA_STARTS) and not _is_signed_number(name)
+    return f"'{name}" if formula or name.startswith("'") else name
+
+
+def _is_signed_number(name: str) -> bool:
+    return name[0] in "+-" and name[1:].replace(".", "", 1).isdecimal()
+
+
+def parse_predictions(content: bytes) -> pd.DataFrame:
+    """Read a predictions.csv with every path and class name as it was.
+
+    Returns
+    -------
+    DataFrame
+        Columns path, label, prediction, split as str, and a float column score:<class> a class.
+    """
+    frame = pd.read_csv(
+        io.BytesIO(content),
+        dtype=dict.fromkeys(_TEXT_COLUMNS, object),  # "007" is a name
+        keep_default_na=False,  # and so are "NA" and "null"
+        encoding="utf-8",
+        encoding_errors="surrogateescape",
+    )
+    frame["path"] = frame["path"].str.replace(r"^\./(?=[=+\-@\t\r])", "", regex=True)
+    for column in ("label", "prediction"):
+        frame[column] = frame[column].str.removeprefix("'")
+    return frame

@@ -1,0 +1,282 @@
+"""A Report as text for the terminal: readable in colour, without it, and in a file.
+
+Class names, paths and notes are user text: they are never read as rich markup, and characters
+that cannot be printed (control characters, line breaks, what the output's encoding lacks) are
+shown as escapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len, set_cell_size
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.records import Report
+
+MAX_MATRIX_CLASSES = 20
+MAX_CLASS_ROWS = 15
+MAX_PAIRS = 10
+MAX_MISTAKES = 10
+MAX_NAME = 24
+RECALL = "recall"
+INDENT, GAP = 2, 2
+
+
+def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> RenderableType:
+    """Lay a report out for a terminal.
+
+    Parameters
+    ----------
+    report : Report
+    width : int
+        Columns, for example `Console.width`.
+    encoding : str
+        Of the output, for example `Console.encoding`; what it lacks is shown as escapes.
+
+    Returns
+    -------
+    RenderableType
+        For `Console.print`.
+    """
+    page = _Page(width=width, encoding=encoding)
+    parts: list[RenderableType] = [
+        page.headline(report),
+        Text(),
+        page.indent(page.summary(report)),
+        *page.matrix(report),
+        *page.classes(report),
+        *page.pairs(report),
+        *page.mistakes(report),
+        *page.skipped(report),
+        *page.notes(report),
+    ]
+    return Group(*parts)
+
+
+def render_headline(report: Report) -> str:
+    """Return a report's result in one line of ASCII, as a command says it when done."""
+    return _Page(width=0, encoding="ascii").clean(
+        f"{report.clf} on {report.dataset} with {report.model}: "
+        f"accuracy {_percent_ci(report)}, {report.n_test:,} test images"
+    )
+
+
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "-" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def _percent_ci(report: Report) -> str:
+    low, high = report.accuracy_ci
+    return f"{_percent(report.accuracy)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+class _Page:
+    """The width and encoding of the output, and the parts of a report laid out for them."""
+
+    def __init__(self, *, width: int, encoding: str) -> None:
+        self.width = width
+        self.encoding = encoding
+        self.unicode = self.clean("·→±") == "·→±"
+        self.zero, self.arrow, self.plus_minus = "·→±" if self.unicode else (".", "->", "+-")
+
+    def clean(self, text: str) -> str:
+        """Return text in which everything can be printed, on one line."""
+        shown = "".join(c if c.isprintable() else _escape(c) for c in text)
+        return shown.encode(self.encoding, "backslashreplace").decode(self.encoding)
+
+    def name(self, text: str, cells: int = MAX_NAME) -> str:
+        """Return a class name in at most so many cells, its middle left out if need be."""
+        shown = self.clean(text)
+        if cell_len(shown) <= cells:
+            return shown
+        gap = "…" if self.unicode else ".."
+        tail = max(0, (cells - len(gap)) // 3)
+        head = set_cell_size(shown, cells - len(gap) - tail).rstrip()
+        return head + gap + (shown[-tail:] if tail else "")
+
+    def headline(self, report: Report) -> Text:
+        parts = (report.dataset, report.model, report.clf)
+        return Text(f" {self.zero} ".join(self.clean(part) for part in parts), style="bold")
+
+    def section(self, title: str, body: RenderableType, remark: str = "") -> list[RenderableType]:
+        head = Text.assemble((title, "bold"), (f"  {remark}" if remark else "", "dim"))
+        return [Text(), head, self.indent(body)]
+
+    def indent(self, body: RenderableType) -> Padding:
+        return Padding(body, (0, 0, 0, INDENT), expand=False)
+
+    def table(self, *columns: str) -> Table:
+        """Return an empty table whose first column is text and whose others are numbers."""
+        table = Table(
+            box=box.SIMPLE_HEAD if self.unicode else None,
+            show_edge=False,
+            pad_edge=False,
+            # Two blanks between columns: SIMPLE_HEAD draws one of them.
+            padding=(0, 1 if self.unicode else GAP, 0, 0),
+            header_style="dim",
+        )
+        for i, column in enumerate(columns):
+            table.add_column(
+                Text(column),
+                justify="right" if i else "left",
+                no_wrap=True,
+                overflow="ellipsis" if self.unicode else "crop",  # rich's ellipsis is not ASCII
+            )
+        return table
+
+    def summary(self, report: Report) -> Table:
+        table = Table.grid(padding=(0, 2))
+        table.add_column(style="dim", no_wrap=True)
+        table.add_column()
+        for label, value, style in self.summary_rows(report):
+            table.add_row(Text(label), Text(self.clean(value), style=style))
+        return table
+
+    def summary_rows(self, report: Report) -> list[tuple[str, str, str]]:
+        right = sum(row[i] for i, row in enumerate(report.confusion_matrix))
+        counted = f"95 % interval; {right:,} of {report.n_test:,} right"
+        rows = [
+            ("accuracy", f"{_percent_ci(report)}  {counted}", "bold green"),
+            ("balanced accuracy", _percent(report.balanced_accuracy), ""),
+            ("macro F1", _percent(report.macro_f1), ""),
+            ("baseline", f"{_percent(report.baseline)}  always the most frequent class", ""),
+        ]
+        if report.cv is not None:
+            spread = f"{_percent(report.cv['mean'])} {self.plus_minus} {100 * report.cv['std']:.1f}"
+            rows.append((f"{report.cv['n_folds']}-fold accuracy", f"{spread}  training images", ""))
+        n_skipped = sum(report.skipped.values())
+        rows += [
+            (
+                "images",
+                f"{report.n_found:,} = {report.n_train:,} training + {report.n_test:,} test "
+                f"+ {n_skipped:,} skipped",
+                "",
+            ),
+            ("split", report.split, ""),
+            ("fit", _describe_fit(report), ""),
+        ]
+        return rows
+
+    def matrix(self, report: Report) -> list[RenderableType]:
+        n_classes = len(report.class_names)
+        if n_classes > MAX_MATRIX_CLASSES:
+            return self.no_matrix(f"{n_classes:,} classes")
+        names = [self.name(name) for name in report.class_names]
+        heads, cells = names, self.cells_beside(names)
+        if max(map(cell_len, heads)) > cells:
+            heads = [str(i + 1) for i in range(n_classes)]
+            names = [f"{head} {name}" for head, name in zip(heads, names, strict=True)]
+            cells = self.cells_beside(names)
+        counts = [f"{n:,}" for row in report.confusion_matrix for n in row]
+        if max(map(cell_len, (*heads, *counts))) > cells:
+            return self.no_matrix(f"{n_classes} classes in {self.width} columns")
+        table = self.table("", *heads, RECALL)
+        for i, row in enumerate(report.confusion_matrix):
+            recall = _percent(report.per_class[i]["recall"]).removesuffix(" %")
+            marked = (self.count(n, diagonal=i == j) for j, n in enumerate(row))
+            table.add_row(Text(names[i]), *marked, recall)
+        return self.section("Confusion matrix", table, "rows: true, columns: predicted")
+
+    def no_matrix(self, what: str) -> list[RenderableType]:
+        why = f"not shown: {what} would not be readable; the worst pairs are below"
+        return self.section("Confusion matrix", Text(), why)[:-1]
+
+    def cells_beside(self, names: Sequence[str]) -> int:
+        """Return the width that a matrix's columns can have beside its row names and recall."""
+        room = self.width - INDENT - max(map(cell_len, names)) - GAP - len(RECALL)
+        return room // len(names) - GAP
+
+    def count(self, n: int, *, diagonal: bool) -> Text:
+        if n == 0:
+            return Text(self.zero, style="dim")
+        return Text(f"{n:,}", style="bold green" if diagonal else "red")
+
+    def classes(self, report: Report) -> list[RenderableType]:
+        shown, title, remark = list(report.per_class), "Classes", ""
+        hidden = len(shown) - MAX_CLASS_ROWS
+        if len(shown) > MAX_MATRIX_CLASSES:
+            tested = [scores for scores in shown if scores["recall"] is not None]
+            shown = sorted(tested, key=lambda scores: scores["f1"])[:MAX_CLASS_ROWS]
+            hidden = len(report.per_class) - len(shown)
+            title, remark = f"Worst {len(shown)} classes", f"by F1; {hidden:,} more in metrics.json"
+        table = self.table("class", "precision", "recall", "F1", "test", "training")
+        for scores in shown:
+            shares = (_percent(scores[key]) for key in ("precision", "recall", "f1"))
+            counts = (f"{scores[key]:,}" for key in ("n_test", "n_train"))
+            table.add_row(Text(self.name(scores["name"])), *shares, *counts)
+        return self.section(title, table, remark)
+
+    def pairs(self, report: Report) -> list[RenderableType]:
+        if not report.confused_pairs:
+            return []
+        support = {scores["name"]: scores["n_test"] for scores in report.per_class}
+        table = self.table("true", "", "of its test images")
+        table.columns[0].header = Text(f"true {self.arrow} predicted")
+        table.columns[1].header = Text("count")
+        for pair in report.confused_pairs[:MAX_PAIRS]:
+            label = f"{self.name(pair['true'])} {self.arrow} {self.name(pair['predicted'])}"
+            share = _percent(pair["count"] / support[pair["true"]])
+            table.add_row(Text(label), f"{pair['count']:,}", share)
+        return self.section("Most confused", table)
+
+    def mistakes(self, report: Report) -> list[RenderableType]:
+        if not report.mistakes:
+            return []
+        head = (f"true {self.arrow} predicted", report.score_kind, "path")
+        table = self.table(*head)
+        table.columns[2].justify = "left"
+        rows = [self.mistake(report, mistake) for mistake in report.mistakes[:MAX_MISTAKES]]
+        for pair, score, path in rows:
+            table.add_row(Text(pair), score, Text(path))
+        body: RenderableType = table
+        widths = [max(map(cell_len, column)) for column in zip(head, *rows, strict=True)]
+        if INDENT + sum(widths) + GAP * (len(widths) - 1) > self.width:
+            # A path that is cut off is of no use: each on a line of its own, to be copied.
+            lines = [f"{pair}  {score}\n  {path}" for pair, score, path in rows]
+            body = Text("\n".join(lines), overflow="fold", no_wrap=False)
+        return self.section("Most confident mistakes", body)
+
+    def mistake(self, report: Report, mistake: Mapping[str, Any]) -> tuple[str, str, str]:
+        pair = f"{self.name(mistake['true'])} {self.arrow} {self.name(mistake['predicted'])}"
+        score = mistake["score"]
+        shown = _percent(score) if report.score_kind == "probability" else f"{score:.2f}"
+        return pair, shown, self.clean(mistake["path"])
+
+    def skipped(self, report: Report) -> list[RenderableType]:
+        if not report.skipped:
+            return []
+        table = Table.grid(padding=(0, 2))
+        table.add_column(justify="right")
+        table.add_column()
+        for reason, count in sorted(report.skipped.items(), key=lambda item: -item[1]):
+            table.add_row(f"{count:,}", Text(self.clean(reason)))
+        return self.section("Skipped images", table)
+
+    def notes(self, report: Report) -> list[RenderableType]:
+        return self.section("Notes", self.bullets(report.notes)) if report.notes else []
+
+    def bullets(self, sentences: Sequence[str]) -> Table:
+        table = Table.grid(padding=(0, 1))
+        for sentence in sentences:
+            table.add_row(Text("-"), Text(self.clean(sentence), style="yellow"))
+        return table
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _describe_fit(report: Report) -> str:
+    settings = report.settings
+    words = [f"{report.fit_seconds:.1f} s"]
+    if settings.get("C") is not None:
+        words.append(f"C = {settings['C']:g}")
+    if settings.get("class_weight"):
+        words.append(f"class weight {settings['class_weight']}")
+    return ", ".join(words)

@@ -1,0 +1,37 @@
+"""Transfer values that were never extracted: classes as clouds around points far apart."""
+
+import hashlib
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.records import FeatureTable
+
+
+def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0, **columns):
+    rng = np.random.default_rng(seed)
+    labels = np.repeat(np.arange(n_classes, dtype=np.int32), n_per_class)
+    centres = rng.normal(size=(n_classes, n_features))
+    features = centres[labels] + spread * rng.normal(size=(len(labels), n_features))
+    table = FeatureTable(
+        features=features.astype(np.float32),
+        labels=labels,
+        class_names=tuple(f"class {i}" for i in range(n_classes)),
+        split=np.zeros(len(labels), np.uint8),
+        group=np.full(len(labels), -1, np.int32),
+        sha256=hashes(range(len(labels))),
+        paths=tuple(f"{label}/{row:04}.jpg" for row, label in enumerate(labels)),
+        dataset="clouds",
+        model="fake",
+        key="ab" * 32,
+        recipe={"model": "fake", "layers": ["top"]},
+        content_sha256="cd" * 32,
+        n_found=len(labels),
+        skipped={},
+    )
+    return replace(table, **columns)
+
+
+def hashes(contents):
+    digests = [hashlib.sha256(str(content).encode()).digest() for content in contents]
+    return np.frombuffer(b"".join(digests), np.uint8).reshape(-1, 32)

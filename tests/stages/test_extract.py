@@ -1,0 +1,239 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+
+from pipeline import cache
+from pipeline.config import ExtractConfig
+from pipeline.errors import CacheLockedError, ConfigError, EmptyDatasetError
+from pipeline.records import Split
+from pipeline.stages.extract import estimate, extract, prepare
+from tests.conftest import MeanColourEngine, save_photo
+
+
+def make_config(photos: Path, tmp_path: Path, **changes) -> ExtractConfig:
+    settings = {"image_size": 32, "weights": "random", "cache_dir": tmp_path / "cache"}
+    return ExtractConfig(dataset=str(photos), **{**settings, **changes})
+
+
+def run(config: ExtractConfig, engine: MeanColourEngine):
+    return extract(prepare(config), lambda job: engine)
+
+
+def no_engine(job):
+    raise AssertionError("an engine was built although nothing was to be computed")
+
+
+class TestExtract:
+    def test_values_are_those_of_the_images_in_the_order_of_the_manifest(
+        self, photos, tmp_path, engine
+    ):
+        extraction = run(make_config(photos, tmp_path), engine)
+        table = cache.read_features(extraction.store)
+        assert table.class_names == ("blue", "green", "red")
+        assert table.paths == tuple(sorted(table.paths))
+        assert len(table.features) == 36
+        strongest = table.features.argmax(axis=1)  # 0 red, 1 green, 2 blue
+        assert np.array_equal(strongest, 2 - table.labels)
+        assert [path.split("/")[0] for path in table.paths] == [
+            table.class_names[label] for label in table.labels
+        ]
+
+    def test_the_batch_size_does_not_matter(self, photos, tmp_path):
+        tables = [
+            cache.read_features(
+                run(
+                    make_config(photos, tmp_path, cache_dir=tmp_path / str(size)),
+                    MeanColourEngine(batch_size=size),
+                ).store
+            )
+            for size in (1, 5, 64)
+        ]
+        for table in tables[1:]:
+            assert np.array_equal(table.features, tables[0].features)
+            assert table.content_sha256 == tables[0].content_sha256
+
+    def test_counts_add_up_when_images_are_bad(self, photos, tmp_path, engine):
+        (photos / "red" / "00.jpg").write_bytes(b"")
+        (photos / "red" / "01.jpg").write_text("<html>not found</html>")
+        good = (photos / "blue" / "02.jpg").read_bytes()
+        (photos / "blue" / "02.jpg").write_bytes(good[: len(good) // 2])
+        extraction = run(make_config(photos, tmp_path), engine)
+        assert (extraction.n_found, extraction.n_cached) == (36, 33)
+        assert sum(extraction.skipped.values()) == 3
+        listed = extraction.skipped_csv.read_text().splitlines()
+        assert listed == [
+            "path,reason",
+            "blue/02.jpg,corrupt or truncated image",
+            "red/00.jpg,zero bytes",
+            "red/01.jpg,not an image",
+        ]
+        features = zarr.open_group(extraction.store, mode="r")["features"][:]
+        assert np.isnan(features).any(axis=1).sum() == 3
+
+    def test_not_one_usable_image_is_an_error_that_says_why(self, tmp_path, engine):
+        for name in ("a", "b"):
+            (tmp_path / "bad" / name).mkdir(parents=True)
+            (tmp_path / "bad" / name / "x.jpg").write_text("no")
+        with pytest.raises(EmptyDatasetError, match="2 not an image"):
+            run(make_config(tmp_path / "bad", tmp_path), engine)
+
+    def test_doing_it_again_builds_no_engine(self, photos, tmp_path, engine):
+        config = make_config(photos, tmp_path)
+        first = run(config, engine)
+        again = extract(prepare(config), no_engine)
+        assert again.n_computed == 0
+        assert again.engine is None
+        assert again.store == first.store
+        assert again.n_cached == first.n_cached
+
+    def test_overwrite_does_it_again(self, photos, tmp_path, engine):
+        run(make_config(photos, tmp_path), engine)
+        extraction = run(make_config(photos, tmp_path, overwrite=True), engine)
+        assert extraction.n_computed == 36
+        assert engine.n_images == 72
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"pooling": "max"}, {"image_size": 40}, {"resize": "pad"}, {"dtype": "float16"}],
+    )
+    def test_another_recipe_is_another_store(self, photos, tmp_path, engine, changes):
+        first = run(make_config(photos, tmp_path), engine)
+        second = run(make_config(photos, tmp_path, **changes), engine)
+        assert second.store != first.store
+        assert second.n_computed == 36
+
+    @pytest.mark.parametrize("changes", [{"batch_size": 2}, {"workers": 1}])
+    def test_how_it_is_computed_is_not_part_of_the_recipe(self, photos, tmp_path, engine, changes):
+        run(make_config(photos, tmp_path), engine)
+        assert extract(prepare(make_config(photos, tmp_path, **changes)), no_engine).n_found == 36
+
+    def test_an_image_edited_in_place_is_another_store(self, photos, tmp_path, engine):
+        first = run(make_config(photos, tmp_path), engine)
+        path = photos / "red" / "00.jpg"
+        before = path.stat()
+        size = before.st_size
+        save_photo(path, seed=999, tint=(0, 0, 180))
+        path.write_bytes(path.read_bytes()[:size].ljust(size, b"\0"))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == size
+        second = run(make_config(photos, tmp_path), engine)
+        assert second.store != first.store
+
+    def test_limit_takes_some_of_every_class(self, photos, tmp_path, engine):
+        extraction = run(make_config(photos, tmp_path, limit=6), engine)
+        table = cache.read_features(extraction.store)
+        assert np.bincount(table.labels).tolist() == [2, 2, 2]
+
+    def test_a_given_split_lies_beside_the_values(self, photos, tmp_path, engine):
+        for part, names in (("train", ("blue", "green")), ("test", ("red",))):
+            for name in names:
+                (tmp_path / "s" / part).mkdir(parents=True, exist_ok=True)
+                (photos / name).rename(tmp_path / "s" / part / "same")
+                (tmp_path / "s" / part / "same").rename(tmp_path / "s" / part / f"c-{name}")
+        (tmp_path / "s/test/c-red").rename(tmp_path / "s/test/c-blue")
+        extraction = run(make_config(tmp_path / "s", tmp_path), engine)
+        table = cache.read_features(extraction.store)
+        assert (table.split == Split.TEST).sum() == 12
+        assert (table.split == Split.TRAIN).sum() == 24
+
+    def test_an_image_smaller_than_the_network_can_take_is_refused_early(self, photos, tmp_path):
+        with pytest.raises(ConfigError, match="at least 32"):
+            prepare(make_config(photos, tmp_path, image_size=16))
+
+    def test_a_store_that_is_being_written_is_left_alone(self, photos, tmp_path, engine):
+        job = prepare(make_config(photos, tmp_path))
+        with cache.lock_store(job.store), pytest.raises(CacheLockedError, match="Another process"):
+            extract(job, no_engine)
+
+    def test_progress_reaches_the_end(self, photos, tmp_path, engine):
+        seen = []
+        extract(
+            prepare(make_config(photos, tmp_path)),
+            lambda job: engine,
+            on_progress=lambda done, total: seen.append((done, total)),
+        )
+        assert seen[-1] == (36, 36)
+        assert [done for done, _ in seen] == sorted({done for done, _ in seen})
+
+
+class TestResume:
+    def test_what_was_committed_is_not_computed_again(self, photos, tmp_path):
+        class Breaking(MeanColourEngine):
+            width = 40_000  # 160 kB a row: blocks of 32 rows, so 36 rows are two blocks
+
+            def infer_many(self, batches):
+                for values in super().infer_many(batches):
+                    if self.n_images > self.stop_after:
+                        raise KeyboardInterrupt
+                    yield np.repeat(values, 20_000, axis=1)[:, : self.width]
+
+        engine = Breaking()
+        engine.stop_after = 33
+        config = make_config(photos, tmp_path)
+        with pytest.raises(KeyboardInterrupt):
+            run(config, engine)
+        second = Breaking()
+        second.stop_after = 10**9
+        extraction = run(config, second)
+        assert extraction.n_computed == 4
+        whole = Breaking()
+        whole.stop_after = 10**9
+        other = run(make_config(photos, tmp_path, cache_dir=tmp_path / "other"), whole)
+        assert (
+            cache.read_features(other.store).content_sha256
+            == cache.read_features(extraction.store).content_sha256
+        )
+
+    @pytest.mark.parametrize("moment", [0.15, 0.3, 0.45])
+    def test_a_killed_run_leaves_nothing_that_reads_as_finished(self, photos, tmp_path, moment):
+        code = """
+import sys, time, pathlib
+sys.path.insert(0, sys.argv[3])
+from tests.conftest import MeanColourEngine
+from tests.stages.test_extract import make_config
+from pipeline.stages.extract import extract, prepare
+class Slow(MeanColourEngine):
+    def infer_many(self, batches):
+        for values in super().infer_many(batches):
+            time.sleep(0.05)
+            yield values
+print("ready", flush=True)
+config = make_config(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+extract(prepare(config), lambda job: Slow())
+print("done", flush=True)
+"""
+        root = str(Path(__file__).parents[2])
+        with subprocess.Popen(
+            [sys.executable, "-c", code, photos, tmp_path, root], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout.readline() == "ready\n"
+            try:
+                process.wait(moment)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGKILL)
+            assert process.stdout.read() == ""
+        job = prepare(make_config(photos, tmp_path))
+        assert not job.is_done
+        engine = MeanColourEngine()
+        extraction = extract(job, lambda job: engine)
+        assert extraction.n_cached == 36
+        assert len(cache.read_features(extraction.store).features) == 36
+        assert not list(job.store.parent.glob("*.partial"))
+
+
+class TestEstimate:
+    def test_it_counts_and_writes_nothing(self, photos, tmp_path, engine):
+        (photos / "red" / "00.jpg").write_bytes(b"")
+        job = prepare(make_config(photos, tmp_path))
+        cost = estimate(job, engine)
+        assert (cost.n_images, cost.n_classes, cost.n_features) == (36, 3, 3)
+        assert cost.skipped == {"zero bytes": 1}
+        assert cost.megabytes == pytest.approx(36 * 3 * 4 / 1e6)
+        assert cost.seconds > 0
+        assert not (tmp_path / "cache").exists()

@@ -1,0 +1,203 @@
+import errno
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline import artifacts
+from pipeline.config import CLASSIFIERS, FitConfig
+from pipeline.errors import ClassifierError, ConfigError
+from pipeline.predictions import parse_predictions
+from pipeline.records import Report, Split
+from pipeline.stages import fit as stage
+from pipeline.stages.fit import fit, fit_table
+from tests.feature_tables import hashes, make_table
+
+
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """A store whose table the test can choose; what a real one does is the cache's affair."""
+    path = tmp_path / "cache" / "clouds" / "fake-abababab.zarr"
+    monkeypatch.setattr(stage, "read_features", lambda store: make_table())
+    return path
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_report_adds_up(clf):
+    table = make_table(spread=0.8, n_found=63, skipped={"not an image": 3})
+    report = fit_table(table, FitConfig(clf=clf)).report
+    matrix = np.array(report.confusion_matrix)
+    assert matrix.sum() == report.n_test
+    assert np.trace(matrix) / report.n_test == report.accuracy
+    assert report.accuracy_ci[0] < report.accuracy <= report.accuracy_ci[1]
+    assert report.n_found == report.n_train + report.n_test + sum(report.skipped.values())
+    assert sum(scores["n_test"] for scores in report.per_class) == report.n_test
+    assert sum(scores["n_train"] for scores in report.per_class) == report.n_train
+    wrong = report.n_test - np.trace(matrix)
+    assert sum(pair["count"] for pair in report.confused_pairs) == wrong
+    assert len(report.mistakes) == min(wrong, stage.N_MISTAKES)
+    assert report.accuracy > 0.6 > 0.4 > report.baseline
+
+
+@pytest.mark.parametrize("n_classes", [2, 10, 1000])
+def test_number_of_classes(n_classes):
+    table = make_table(n_classes=n_classes, n_per_class=2, n_features=16)
+    report = fit_table(table, FitConfig(clf="knn")).report
+    matrix = np.array(report.confusion_matrix)
+    assert matrix.shape == (n_classes, n_classes)
+    assert matrix.sum() == report.n_test == n_classes
+    assert report.accuracy == np.trace(matrix) / n_classes
+
+
+def test_report_goes_through_json_and_back():
+    report = fit_table(make_table(spread=1.5), FitConfig(cv=3)).report
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict(), allow_nan=False))) == report
+
+
+def test_mistakes_name_the_rows_that_were_wrong():
+    table = make_table(spread=1.5)
+    fitted = fit_table(table, FitConfig())
+    frame = parse_predictions(fitted.predictions).set_index("path")
+    assert fitted.report.mistakes
+    for mistake in fitted.report.mistakes:
+        row = frame.loc[mistake["path"]]
+        assert (row["label"], row["prediction"]) == (mistake["true"], mistake["predicted"])
+        assert mistake["true"] != mistake["predicted"]
+        score = row[f"score:{mistake['predicted']}"]
+        assert score == pytest.approx(mistake["score"], rel=1e-5)
+    scores = [mistake["score"] for mistake in fitted.report.mistakes]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_predictions_are_the_test_rows_and_their_accuracy():
+    fitted = fit_table(make_table(spread=1.0), FitConfig())
+    frame = parse_predictions(fitted.predictions)
+    assert len(frame) == fitted.report.n_test
+    assert (frame["label"] == frame["prediction"]).mean() == fitted.report.accuracy
+    assert set(frame["split"]) == {"none"}
+
+
+def test_numeric_looking_class_names_stay_names():
+    fitted = fit_table(make_table(class_names=("0", "007", "1e3")), FitConfig())
+    frame = parse_predictions(fitted.predictions)
+    assert set(frame["label"]) == {"0", "007", "1e3"}
+    assert fitted.report.class_names == ("0", "007", "1e3")
+
+
+@pytest.mark.parametrize("clf", ["logreg", "linear-svm"])
+def test_class_without_training_rows_counts_as_wrong(clf):
+    table = make_table(n_per_class=10)
+    split = np.where(np.arange(30) % 5 == 0, Split.TEST, Split.TRAIN)
+    split[table.labels == 1] = Split.TEST
+    report = fit_table(replace(table, split=split.astype(np.uint8)), FitConfig(clf=clf)).report
+    matrix = np.array(report.confusion_matrix)
+    assert matrix[1].sum() == 10
+    assert matrix[:, 1].sum() == 0
+    assert report.per_class[1]["recall"] == 0
+    assert report.per_class[1]["precision"] is None
+    assert report.accuracy <= 4 / 14
+    assert any("cannot be predicted" in note for note in report.notes)
+
+
+def test_class_without_test_rows_is_unknown_not_zero():
+    table = make_table(n_per_class=10)
+    split = np.where(np.arange(30) % 5 == 0, Split.TEST, Split.TRAIN)
+    split[table.labels == 1] = Split.TRAIN
+    report = fit_table(replace(table, split=split.astype(np.uint8)), FitConfig()).report
+    assert np.array(report.confusion_matrix).shape == (3, 3)
+    assert report.per_class[1]["recall"] is None
+    assert report.balanced_accuracy == 1
+    assert any("no test image" in note for note in report.notes)
+
+
+def test_copies_across_a_given_split_are_counted_in_the_notes():
+    table = make_table(n_classes=2, n_per_class=10)
+    split = np.where(np.arange(20) % 5 == 0, Split.TEST, Split.TRAIN).astype(np.uint8)
+    content = np.arange(20)
+    content[5] = content[6]
+    report = fit_table(replace(table, split=split, sha256=hashes(content)), FitConfig()).report
+    assert "1 of the 4 test images have an exact copy" in report.notes[0]
+
+
+def test_features_that_are_not_finite_are_refused():
+    table = make_table()
+    table.features[59, 0] = np.nan
+    with pytest.raises(ClassifierError, match="Row 59 of the transfer values is not finite"):
+        fit_table(table, FitConfig())
+
+
+def test_cross_validation_is_reported_beside_the_test_accuracy():
+    report = fit_table(make_table(), FitConfig(cv=4)).report
+    assert report.cv["n_folds"] == len(report.cv["scores"]) == 4
+    assert report.cv["mean"] == pytest.approx(np.mean(report.cv["scores"]))
+    assert report.cv["std"] == pytest.approx(np.std(report.cv["scores"], ddof=1))
+
+
+def test_default_c_is_named():
+    assert fit_table(make_table(), FitConfig()).report.settings["C"] == 0.62
+    assert fit_table(make_table(), FitConfig(clf="knn")).report.settings["C"] is None
+
+
+def test_settings_that_the_classifier_lacks_are_refused():
+    with pytest.raises(ConfigError, match="--clf knn --C 1"):
+        fit_table(make_table(), FitConfig(clf="knn", C=1.0))
+
+
+def test_same_fit_is_made_once(store, monkeypatch):
+    first = fit(store, FitConfig())
+    assert not first.reused
+    assert first.report.store == store.name
+    monkeypatch.setattr(stage, "fit_table", None)  # a second fit would fail
+    second = fit(store, FitConfig())
+    assert second.reused
+    assert (second.folder, second.report) == (first.folder, first.report)
+    assert json.loads(json.dumps(second.to_dict()))["reused"] is True
+
+
+def test_other_settings_or_other_values_are_another_fit(store, monkeypatch):
+    folders = {fit(store, FitConfig()).folder, fit(store, FitConfig(seed=1)).folder}
+    monkeypatch.setattr(stage, "read_features", lambda store: make_table(content_sha256="ef" * 32))
+    third = fit(store, FitConfig())
+    assert not third.reused
+    assert len({*folders, third.folder}) == 3
+
+
+def test_reusing_a_fit_makes_it_the_newest(store):
+    cache_dir = store.parents[1]
+    first = fit(store, FitConfig()).folder
+    second = fit(store, FitConfig(seed=1)).folder
+    assert artifacts.newest_fit(cache_dir) == second
+    fit(store, FitConfig())
+    assert artifacts.newest_fit(cache_dir) == first
+
+
+def test_overwrite_replaces_a_damaged_fit(store):
+    folder = fit(store, FitConfig()).folder
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(ClassifierError, match=r"metrics\.json.*--overwrite"):
+        fit(store, FitConfig())
+    assert not fit(store, FitConfig(), overwrite=True).reused
+    assert artifacts.read_report(folder).n_test == 12
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_read_only_cache_still_gives_a_report(store, monkeypatch, code):
+    def refuse(*args, **kwargs):
+        raise OSError(code, "cannot write")
+
+    monkeypatch.setattr(artifacts, "save_fit", refuse)
+    result = fit(store, FitConfig())
+    assert result.folder is None
+    assert result.report.accuracy > 0.9
+    assert "was not kept" in result.report.notes[-1]
+    assert result.to_dict()["folder"] is None
+
+
+def test_full_disk_is_an_error_that_names_the_folder(store, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(artifacts, "save_fit", refuse)
+    with pytest.raises(ClassifierError, match=r"logreg-.*No space left"):
+        fit(store, FitConfig())

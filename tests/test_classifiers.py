@@ -1,0 +1,192 @@
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from pipeline.classifiers import (
+    TAKES_C,
+    class_scores,
+    cross_validate,
+    default_c,
+    fit_classifier,
+    make_classifier,
+    score_kind,
+)
+from pipeline.config import CLASSIFIERS
+from pipeline.errors import ClassifierError, ConfigError
+from tests.feature_tables import make_table
+
+
+def fitted(clf, table, **options):
+    classifier = make_classifier(clf, n_samples=len(table.labels), **options)
+    return fit_classifier(classifier, table.features, table.labels)[0]
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_every_classifier_learns_and_scores_alike(clf, n_classes):
+    table = make_table(n_classes=n_classes, n_per_class=40)
+    model = fitted(clf, table)
+    scores = class_scores(model, table.features, n_classes=n_classes)
+    assert scores.shape == (len(table.labels), n_classes)
+    assert np.mean(scores.argmax(axis=1) == table.labels) > 0.95
+    np.testing.assert_array_equal(scores.argmax(axis=1), model.predict(table.features))
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_scores_are_probabilities_where_they_are_said_to_be(clf):
+    table = make_table(n_classes=2)
+    model = fitted(clf, table)
+    scores = class_scores(model, table.features, n_classes=2)
+    if clf in ("svm", "linear-svm"):
+        assert score_kind(model) == "decision"
+        np.testing.assert_array_equal(scores[:, 0], -scores[:, 1])
+    else:
+        assert score_kind(model) == "probability"
+        np.testing.assert_allclose(scores.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_class_without_training_rows_keeps_its_column(clf):
+    table = make_table(n_classes=4)
+    seen = table.labels != 2
+    classifier = make_classifier(clf, n_samples=int(seen.sum()))
+    model, _ = fit_classifier(classifier, table.features[seen], table.labels[seen])
+    scores = class_scores(model, table.features, n_classes=5)
+    assert scores.shape == (len(table.labels), 5)
+    assert set(scores.argmax(axis=1)) <= {0, 1, 3}
+    assert np.mean(scores[seen].argmax(axis=1) == table.labels[seen]) > 0.95
+    worst = 0 if score_kind(model) == "probability" else -np.inf
+    assert (scores[:, [2, 4]] == worst).all()
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_same_random_state_gives_the_same_scores(clf):
+    table = make_table()
+    first, second = (
+        class_scores(fitted(clf, table, random_state=3), table.features, n_classes=3)
+        for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_constant_columns_do_no_harm(clf):
+    table = make_table(n_per_class=40)
+    X = np.hstack([table.features, np.full((len(table.labels), 2), [0, 7.3], np.float32)])
+    model, notes = fit_classifier(
+        make_classifier(clf, n_samples=len(table.labels)), X, table.labels
+    )
+    assert np.isfinite(class_scores(model, X, n_classes=3)).all()
+    assert model.score(X, table.labels) > 0.95
+    assert notes == ()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_rows_that_are_not_finite_are_refused(bad):
+    table = make_table()
+    X = table.features.copy()
+    X[[3, 17], 2] = bad
+    with pytest.raises(ClassifierError, match=r"Row 3 .* not finite .* 1 more.*--overwrite"):
+        fit_classifier(make_classifier("logreg", n_samples=len(table.labels)), X, table.labels)
+
+
+def test_float32_stays_float32():
+    table = make_table()
+    for clf in ("logreg", "mlp"):
+        assert class_scores(fitted(clf, table), table.features, n_classes=3).dtype == np.float32
+
+
+def test_fitting_leaves_its_arguments_alone():
+    table = make_table()
+    classifier = make_classifier("logreg", n_samples=len(table.labels))
+    before = table.features.copy()
+    fit_classifier(classifier, table.features, table.labels)
+    assert not hasattr(classifier[-1], "coef_")
+    np.testing.assert_array_equal(table.features, before)
+
+
+@pytest.mark.parametrize("clf", TAKES_C)
+def test_settings_reach_the_estimator(clf):
+    estimator = make_classifier(clf, n_samples=60, C=0.5, class_weight="balanced")[-1]
+    assert (estimator.C, estimator.class_weight) == (0.5, "balanced")
+    default = default_c(clf, n_samples=60)
+    assert default is not None
+    estimator = make_classifier(clf, n_samples=60)[-1]
+    assert default == estimator.C
+
+
+@pytest.mark.parametrize(
+    ("n_samples", "C"), [(2, 1), (30, 1), (300, 0.1), (10_000, 0.003), (10**6, 0.003)]
+)
+def test_logistic_regression_is_regularised_by_its_number_of_rows(n_samples, C):
+    assert default_c("logreg", n_samples=n_samples) == C
+
+
+def test_few_rows_of_unequal_classes_are_not_all_called_the_larger():
+    table = make_table(n_classes=2, n_per_class=60, n_features=64, spread=0.5)
+    rows = np.r_[0:55, 60:65]
+    classifier = make_classifier("logreg", n_samples=60)
+    model, _ = fit_classifier(classifier, table.features[rows], table.labels[rows])
+    assert model.predict(table.features[65:]).mean() > 0.9
+
+
+@pytest.mark.parametrize("clf", sorted(set(CLASSIFIERS) - set(TAKES_C)))
+def test_settings_that_a_classifier_lacks_are_refused(clf):
+    with pytest.raises(ConfigError, match=f"--C is a setting of .*logreg.*--clf {clf} --C 2"):
+        make_classifier(clf, n_samples=60, C=2)
+    with pytest.raises(ConfigError, match=f"--class-weight is a setting .*--clf {clf}"):
+        make_classifier(clf, n_samples=60, class_weight="balanced")
+
+
+def test_balanced_weights_raise_the_recall_of_a_rare_class():
+    table = make_table(n_classes=2, n_per_class=300, spread=2.0)
+    rows = np.r_[0:300, 300:315]
+    X, y = table.features[rows], table.labels[rows]
+
+    def rare_recall(class_weight):
+        classifier = make_classifier("logreg", n_samples=len(y), class_weight=class_weight)
+        return fit_classifier(classifier, X, y)[0].predict(table.features[300:]).mean()
+
+    assert rare_recall("balanced") > rare_recall(None) + 0.2
+
+
+def test_no_convergence_is_said_and_not_a_raw_warning():
+    table = make_table(spread=3.0)
+    hasty = make_pipeline(StandardScaler(), LogisticRegression(C=100, max_iter=1))
+    _, notes = fit_classifier(hasty, table.features, table.labels)
+    assert len(notes) == 1
+    assert "after 1 iterations without having converged" in notes[0]
+    assert "smaller --C than 100" in notes[0]
+
+
+@pytest.mark.parametrize("clf", ["mlp", "knn"])
+def test_few_rows_are_enough(clf):
+    table = make_table(n_classes=3, n_per_class=1)
+    classifier = make_classifier(clf, n_samples=len(table.labels))
+    model, notes = fit_classifier(classifier, table.features, table.labels)
+    assert class_scores(model, table.features, n_classes=3).shape == (3, 3)
+    assert all("converged" in note for note in notes)
+
+
+def test_unsigned_seeds_beyond_scikit_learns_range_are_taken():
+    table = make_table()
+    assert fitted("mlp", table, random_state=2**40).score(table.features, table.labels) > 0.9
+
+
+def test_cross_validation_tests_each_row_on_a_model_that_never_saw_it():
+    table = make_table(n_per_class=30)
+    fold = np.arange(len(table.labels)) % 5
+    classifier = make_classifier("logreg", n_samples=len(table.labels))
+    accuracies, notes = cross_validate(classifier, table.features, table.labels, fold=fold)
+    assert len(accuracies) == 5
+    assert min(accuracies) > 0.9
+    assert notes == ()
+    noise = np.random.default_rng(0).normal(size=(90, 8)).astype(np.float32)
+    nearest = make_classifier("knn", n_samples=len(table.labels)).set_params(
+        kneighborsclassifier__n_neighbors=1
+    )
+    # One nearest neighbour has accuracy 1 on rows that it knows, and 1/3 on noise that it does not.
+    guesses, _ = cross_validate(nearest, noise, table.labels, fold=fold)
+    assert np.mean(guesses) < 0.6
