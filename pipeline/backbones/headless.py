@@ -1,0 +1,231 @@
+"""Turn a spec and its weights into one network: uint8 images in, transfer values out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from pipeline.backbones.efficientnet_lite import build_efficientnet_lite, load_state_dict
+from pipeline.backbones.quiet_keras import keras
+from pipeline.backbones.specs import PREPROCESSINGS, BackboneSpec, Preprocessing
+from pipeline.backbones.torch_weights import read_state_dict
+from pipeline.backbones.weights import RANDOM_SEED, WeightsFile
+from pipeline.config import POOLINGS, check_choice
+from pipeline.errors import BackboneError, ConfigError
+
+_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+# Deviation of ImageNet's 0-1 pixels, red, green, blue.
+_IMAGENET_STD = np.array([0.229, 0.224, 0.225], "float32")
+
+
+def build_headless(
+    spec: BackboneSpec,
+    weights: WeightsFile,
+    *,
+    image_size: int | None = None,
+    layers: Sequence[str] = (),
+    pooling: str = "avg",
+    precision: str = "float32",
+) -> keras.Model:
+    """Build a backbone without its top, its preprocessing inside.
+
+    Parameters
+    ----------
+    spec : BackboneSpec
+    weights : WeightsFile
+        From `resolve_weights`.
+    image_size : int or None
+        Side of the square input in pixels; None is the backbone's own.
+    layers : sequence of str
+        Names of the layers whose outputs are wanted, in the order they are joined; empty for the
+        last one.
+    pooling : str
+        "avg" or "max" over the picture's area, or "none": flattened, row by row.
+    precision : str
+        "float32", or "bfloat16" for products in bfloat16 with float32 weights and results.
+
+    Returns
+    -------
+    keras.Model
+        From uint8 (b, image_size, image_size, 3), RGB 0-255, to float32 (b, d); d is
+        `model.output_shape[1]`.
+
+    Raises
+    ------
+    ConfigError
+        When the size is too small, or a layer, the pooling or the precision is unknown.
+    BackboneError
+        When the weights do not belong to the backbone.
+    """
+    side = spec.input_size if image_size is None else image_size
+    check_choice("--pooling", pooling, POOLINGS)
+    check_choice("--precision", precision, tuple(_POLICIES))
+    if side < spec.smallest_size:
+        raise ConfigError(
+            f"--image-size {side} is too small for {spec.name}: it needs at least"
+            f" {spec.smallest_size}, and was trained on {spec.input_size}."
+        )
+    with _global_settings(_POLICIES[precision]):
+        backbone = _build_backbone(spec, side, pooling)
+        _load(backbone, spec, weights)
+        images = keras.Input((side, side, 3), dtype="uint8", name="images")
+        pixels = preprocess(images, PREPROCESSINGS[spec.preprocessing])
+        outputs = _outputs(backbone, spec, layers)
+        taps = keras.Model(backbone.input, outputs)(pixels)
+        values = [_to_vector(tap, pooling) for tap in taps]
+        joined = keras.layers.Concatenate(dtype="float32")(values) if len(values) > 1 else values[0]
+        return keras.Model(images, joined, name="headless")
+
+
+@contextmanager
+def _global_settings(policy: str) -> Iterator[None]:
+    """Build under our own dtype and image layout, whatever a user's keras.json says."""
+    before = keras.config.dtype_policy(), keras.config.image_data_format()
+    keras.config.set_dtype_policy(policy)
+    keras.config.set_image_data_format("channels_last")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before[0])
+        keras.config.set_image_data_format(before[1])
+
+
+def preprocess(images: Any, rule: Preprocessing) -> Any:
+    """Turn 0-255 RGB images into what the network was trained on (see `Preprocessing`)."""
+    x = keras.ops.cast(images, "float32")
+    if rule.channels == "BGR":
+        x = keras.ops.stack([x[..., channel] for channel in (2, 1, 0)], axis=-1)
+    if rule.scale is not None:
+        x = x / rule.scale
+    if rule.mean is not None:
+        x = x - np.array(rule.mean, "float32")
+    if rule.std is not None:
+        x = x / np.array(rule.std, "float32")
+    return x
+
+
+def _build_backbone(spec: BackboneSpec, side: int, pooling: str) -> keras.Model:
+    """Build the bare network. `weights=None` keeps Keras from downloading anything by itself."""
+    if spec.is_lite:
+        return build_efficientnet_lite(spec.constructor, image_size=side)
+    constructor = getattr(keras.applications, spec.constructor)
+    # ConvNeXt ends in a layer normalisation that comes after the pooling, so Keras has to pool.
+    inside = pooling if spec.constructor.startswith("ConvNeXt") and pooling != "none" else None
+    return constructor(weights=None, include_top=False, input_shape=(side, side, 3), pooling=inside)
+
+
+def _outputs(backbone: keras.Model, spec: BackboneSpec, layers: Sequence[str]) -> list[Any]:
+    """Return the tensors that are asked for by their layers' names."""
+    if not layers:
+        return [backbone.output]
+    names = [layer.name for layer in backbone.layers]
+    for layer in layers:
+        if layer not in names:
+            close = difflib.get_close_matches(layer, names, n=3)
+            hint = f"Did you mean {', '.join(close)}?" if close else f"The last are {names[-3:]}."
+            raise ConfigError(f"--layer {layer!r} is not a layer of {spec.name}. {hint}")
+    outputs = [backbone.get_layer(layer).output for layer in layers]
+    for layer, output in zip(layers, outputs, strict=True):
+        if len(output.shape) not in (2, 4):
+            raise ConfigError(
+                f"--layer {layer!r} of {spec.name} gives an array of shape {output.shape}, which is"
+                " neither a picture nor a vector."
+            )
+    return outputs
+
+
+def _to_vector(tap: Any, pooling: str) -> Any:
+    """Turn (b, h, w, c) into float32 (b, d); (b, d) stays as it is."""
+    # The pooling layers add up in float32 also where the network computes in bfloat16.
+    if len(tap.shape) == 2:
+        return keras.layers.Activation("linear", dtype="float32")(tap)
+    if pooling == "avg":
+        return keras.layers.GlobalAveragePooling2D(dtype="float32")(tap)
+    if pooling == "max":
+        return keras.layers.GlobalMaxPooling2D(dtype="float32")(tap)
+    return keras.layers.Flatten(dtype="float32")(tap)
+
+
+def _load(backbone: keras.Model, spec: BackboneSpec, weights: WeightsFile) -> None:
+    """Fill the network with the weights."""
+    if weights.path is None:
+        _randomise(backbone)
+    elif weights.path.suffix == ".pth":
+        load_state_dict(backbone, read_state_dict(weights.path))
+    else:
+        _load_hdf5(backbone, spec, weights.path)
+
+
+def _randomise(backbone: keras.Model) -> None:
+    """Draw every kernel from N(0, 1 / fan_in); scales, offsets and statistics stay at 1 and 0.
+
+    Drawn by NumPy, because each Keras backend has another generator: one seed is one network.
+    """
+    rng = np.random.default_rng(RANDOM_SEED)
+    for variable in backbone.weights:
+        shape = tuple(variable.shape)
+        if len(shape) > 1:
+            # A depthwise kernel is (h, w, channels, 1): each output sees one channel only.
+            fan_in = math.prod(shape[:2] if shape[-1] == 1 else shape[:-1])
+            kernel = rng.standard_normal(shape, dtype="float32") / np.float32(math.sqrt(fan_in))
+            variable.assign(kernel)
+
+
+def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path) -> None:
+    """Load Keras's or a user's HDF5 weights, layer by layer and never the model in it."""
+    try:
+        _check_links(path)
+        backbone.load_weights(path)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
+        reason = str(exc).strip().split("\n")[0]
+        raise BackboneError(
+            f"{path} cannot be loaded into {spec.name}: {reason} Expected: the weights of"
+            f" keras.applications.{spec.constructor}(include_top=False)."
+        ) from exc
+    _fold_efficientnet_scaling(backbone)
+
+
+def _check_links(path: Path) -> None:
+    """Refuse an HDF5 file that would make the reader open other files."""
+    with h5py.File(path, "r") as file:
+        groups: list[Any] = [file]
+        while groups:
+            group = groups.pop()
+            for name in group:
+                if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                    raise ValueError(
+                        f"it has a link at {group.name}/{name}, which is not followed."
+                    )
+                item = group[name]
+                if isinstance(item, h5py.Group):
+                    groups.append(item)
+                elif item.external or item.is_virtual:
+                    raise ValueError(f"it keeps {item.name} in another file, which is not read.")
+
+
+def _fold_efficientnet_scaling(backbone: keras.Model) -> None:
+    """Give EfficientNetB0-B7 the scaling that only `weights="imagenet"` builds.
+
+    Keras's files carry the deviation s where `Normalization` expects the variance, so that it
+    computes (x - mean) / sqrt(s), and `weights="imagenet"` adds a layer that divides by sqrt(s)
+    once more. A variance of s² is the same in one step. A file whose variance is another one was
+    made without that layer and is left as it is.
+
+    References
+    ----------
+    https://github.com/tensorflow/tensorflow/issues/49930
+    """
+    for layer in backbone.layers:
+        # ConvNeXt's and EfficientNetV2's have their figures built in, and no weights.
+        if isinstance(layer, keras.layers.Normalization) and layer.weights:
+            mean, variance, count = (np.array(array) for array in layer.get_weights())
+            if np.allclose(variance, _IMAGENET_STD, rtol=1e-3, atol=0):
+                layer.set_weights([mean, variance * _IMAGENET_STD, count])
+                layer.finalize_state()

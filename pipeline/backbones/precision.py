@@ -1,0 +1,62 @@
+"""What `--device` and `--precision` mean on this machine, found out without a heavy import."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline.config import PRECISIONS, check_choice
+from pipeline.errors import ConfigError
+
+_CPU_INFO = Path("/proc/cpuinfo")
+_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+# x86: AMX tiles or AVX-512; Arm: the bfloat16 extension.
+_BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
+
+
+def parse_device(device: str) -> tuple[str, int]:
+    """Split `--device` into its kind ("auto", "cpu", "gpu") and the GPU's number.
+
+    Raises
+    ------
+    ConfigError
+        When it is none of auto, cpu, gpu and gpu:N.
+    """
+    match = re.fullmatch(r"(auto|cpu|gpu)|gpu:(\d{1,3})", device)
+    if match is None:
+        raise ConfigError(f"--device must be auto, cpu, gpu or gpu:N. Got: {device!r}.")
+    return match[1] or "gpu", int(match[2] or 0)
+
+
+def cpu_has_bfloat16(cpu_info: str) -> bool:
+    """Tell from the text of /proc/cpuinfo whether the CPU multiplies in bfloat16 by itself."""
+    for line in cpu_info.splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("flags", "Features"):
+            return not _BFLOAT16_FLAGS.isdisjoint(value.split())
+    return False
+
+
+def resolve_precision(precision: str, *, device: str = "auto") -> str:
+    """Return "float32" or "bfloat16" for `--precision`, the same at every call on a machine.
+
+    "auto" is bfloat16 where the hardware has it: GPUs, and CPUs with AMX, AVX-512 BF16 or Arm's
+    bfloat16 extension. It has to be settled before a recipe is made, because it decides the
+    numbers.
+
+    Raises
+    ------
+    ConfigError
+        When the precision or the device is unknown.
+    """
+    check_choice("--precision", precision, PRECISIONS)
+    kind, _ = parse_device(device)
+    if precision != "auto":
+        return precision
+    if kind == "gpu" or (kind == "auto" and _NVIDIA_DRIVER.exists()):
+        return "bfloat16"
+    try:
+        cpu_info = _CPU_INFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # Not Linux: the CPU's abilities are unknown, and float32 is always right.
+        return "float32"
+    return "bfloat16" if cpu_has_bfloat16(cpu_info) else "float32"

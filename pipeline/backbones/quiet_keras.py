@@ -1,0 +1,53 @@
+"""The one place that imports Keras: without TensorFlow's start-up chatter on stderr.
+
+TensorFlow's libraries write two lines about oneDNN while they are loaded, before any of their
+log settings take effect, so they are taken from the file descriptor itself. Every other line
+that appears there, an error above all, is passed on.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.backbones.weights import keras_models_dir
+
+_CHATTER = (
+    b"All log messages before absl::InitializeLog()",
+    b"oneDNN custom operations are on",
+    b"This TensorFlow binary is optimized to use available CPU instructions",
+    b"To enable the following instructions",
+)
+
+
+@contextmanager
+def without_chatter() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2 and pass on all but the known chatter."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held_back:
+        stderr = os.dup(2)
+        os.dup2(held_back.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held_back.seek(0)
+            for line in held_back:
+                if not any(words in line for words in _CHATTER):
+                    os.write(2, line)
+
+
+# Without it Keras reads keras.json from, and downloads to, the world-writable /tmp/.keras wherever
+# the home folder cannot be written.
+os.environ.setdefault("KERAS_HOME", str(keras_models_dir().parent))
+# 2 hides TensorFlow's notes and warnings, not its errors; a user's own setting stands.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with without_chatter():
+    import keras
+
+__all__ = ["keras", "without_chatter"]

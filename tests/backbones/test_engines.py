@@ -1,0 +1,194 @@
+import functools
+import gc
+
+import numpy as np
+import pytest
+
+from pipeline.backbones import engines, keras_engine
+from pipeline.backbones.engines import open_engine
+from pipeline.backbones.headless import build_headless
+from pipeline.backbones.specs import get_spec
+from pipeline.backbones.weights import resolve_weights
+from pipeline.errors import BackboneError, ConfigError
+
+ENGINES = ("keras", "openvino")
+
+
+@functools.cache
+def open_random(name, **options):
+    """Open an engine, or the one of an earlier test: each takes seconds to compile."""
+    return open_anew(name, **options)
+
+
+def open_anew(name, **options):
+    spec = get_spec(name)
+    settings = {"image_size": 64, "batch_size": 4, "device": "cpu", **options}
+    return open_engine(spec, resolve_weights(spec, "random"), **settings)
+
+
+@pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2", "resnet50"])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_values_are_those_of_kerass_predict(name, engine, noise):
+    spec = get_spec(name)
+    model = build_headless(spec, resolve_weights(spec, "random"), image_size=64)
+    expected = model.predict(noise, verbose=0)
+    opened = open_random(name, engine=engine)
+    found = opened.infer(noise)
+    assert found.dtype == np.float32
+    assert found.shape == (4, spec.width) == (4, opened.width)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_one_image_is_the_same_image_in_a_batch_bit_for_bit(engine, precision, noise):
+    opened = open_random("mobilenet_v2", engine=engine, precision=precision)
+    together = opened.infer(noise)
+    for position in range(4):
+        alone = opened.infer(noise[position : position + 1])
+        np.testing.assert_array_equal(alone[0], together[position])
+    np.testing.assert_array_equal(opened.infer(noise[::-1])[::-1], together)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_many_batches_come_back_in_order_while_more_are_prepared(engine):
+    rng = np.random.default_rng(3)
+    sizes = [4, 4, 1, 4, 3, 4, 4, 2]
+    batches = [rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8) for size in sizes]
+    opened = open_random("mobilenet_v3_small", image_size=32, engine=engine)
+    expected = [opened.infer(batch) for batch in batches]
+    buffer = np.empty((4, 32, 32, 3), np.uint8)
+
+    def reuse_one_buffer():
+        for batch in batches:
+            buffer[: len(batch)] = batch
+            yield buffer[: len(batch)]
+
+    for found in (opened.infer_many(iter(batches)), opened.infer_many(reuse_one_buffer())):
+        for values, wanted in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(values, wanted)
+    assert list(opened.infer_many([])) == []
+
+
+def test_openvino_works_ahead_of_the_caller(noise):
+    opened = open_random("mobilenet_v2", engine="openvino")
+    asked = []
+
+    def batches():
+        for number in range(8):
+            asked.append(number)
+            yield noise
+
+    results = opened.infer_many(batches())
+    next(results)
+    assert 1 < len(asked) < 8
+    results.close()
+    del results
+    gc.collect()
+    assert opened.infer(noise).shape == (4, 1280)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_error_while_preparing_reaches_the_caller(engine, noise):
+    opened = open_random("mobilenet_v2", engine=engine)
+
+    def batches():
+        yield noise
+        raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        list(opened.infer_many(batches()))
+    assert opened.infer(noise).shape == (4, 1280)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_precision_is_what_was_asked_for(engine, noise):
+    exact = open_random("mobilenet_v2", engine=engine).infer(noise)
+    coarse = open_random("mobilenet_v2", engine=engine, precision="bfloat16").infer(noise)
+    difference = np.abs(coarse - exact).max() / np.abs(exact).max()
+    # Eight bits of mantissa: visibly different, and still the same values.
+    assert 1e-5 < difference < 0.1
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_images_of_another_shape_or_kind_are_refused(engine, noise):
+    opened = open_random("mobilenet_v3_small", engine=engine)
+    assert opened.batch_size == 4
+    for images in (
+        noise.astype(np.float32),
+        noise[:, :32],
+        noise[0],
+        noise[:0],
+        np.concatenate([noise, noise]),
+    ):
+        with pytest.raises(BackboneError, match=r"takes uint8 images of shape \(1 to 4, 64, 64, 3"):
+            opened.infer(images)
+
+
+def test_a_cpu_gets_openvino_and_a_gpu_keras(monkeypatch):
+    assert open_random("mobilenet_v3_small").name == "openvino"
+    monkeypatch.setattr(engines, "list_gpus", list)
+    assert open_anew("mobilenet_v3_small", device="auto").device == "cpu"
+    monkeypatch.setattr(engines, "list_gpus", lambda: ["gpu:0", "gpu:1"])
+    opened = []
+    monkeypatch.setattr(engines, "KerasEngine", lambda build, **options: opened.append(options))
+    for device in ("auto", "gpu", "gpu:1"):
+        open_anew("mobilenet_v3_small", device=device)
+    assert [options["device"] for options in opened] == ["gpu:0", "gpu:0", "gpu:1"]
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
+    monkeypatch.setattr(engines, "list_gpus", list)
+    with pytest.raises(BackboneError, match="--device gpu: Keras sees no GPU on this machine"):
+        open_anew("vgg16", device="gpu")
+    monkeypatch.setattr(engines, "list_gpus", lambda: ["gpu:0"])
+    with pytest.raises(BackboneError, match="--device gpu:1: Keras sees 1 GPU on this machine"):
+        open_anew("vgg16", device="gpu:1")
+    with pytest.raises(BackboneError, match="computes on the CPU, not on gpu:0"):
+        open_anew("vgg16", device="gpu", engine="openvino")
+    with pytest.raises(ConfigError, match="engine must be one of keras, openvino"):
+        open_anew("vgg16", engine="torch")
+
+
+def test_versions_are_told():
+    assert set(open_random("mobilenet_v3_small").versions) == {"keras", "openvino"}
+    with_keras = open_random("mobilenet_v3_small", engine="keras").versions
+    assert set(with_keras) == {"keras", "tensorflow"}
+    assert all(version[0].isdigit() for version in with_keras.values())
+
+
+def test_out_of_memory_says_what_to_do(noise, monkeypatch):
+    class ResourceExhaustedError(Exception):
+        pass
+
+    opened = open_anew("mobilenet_v3_small", engine="keras")
+
+    def fail(error):
+        def predict_on_batch(images):
+            raise error
+
+        monkeypatch.setattr(opened._model, "predict_on_batch", predict_on_batch)
+
+    fail(ResourceExhaustedError("OOM when allocating tensor"))
+    with pytest.raises(BackboneError, match=r"out of memory with batches of 4.*--batch-size 2"):
+        opened.infer(noise)
+    fail(ZeroDivisionError("a bug"))
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        opened.infer(noise)
+
+
+def test_a_backend_that_cannot_list_devices_has_no_gpu(monkeypatch):
+    def refuse(kind):
+        raise NotImplementedError
+
+    monkeypatch.setattr(keras_engine.keras.distribution, "list_devices", refuse)
+    assert keras_engine.list_gpus() == []
+
+
+@pytest.mark.gpu
+def test_a_gpu_computes_what_the_cpu_computes(noise):
+    if not keras_engine.list_gpus():
+        pytest.skip("needs a GPU that Keras sees")
+    expected = open_random("resnet50", engine="openvino").infer(noise)
+    found = open_random("resnet50", device="gpu").infer(noise)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
