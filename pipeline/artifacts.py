@@ -34,6 +34,7 @@ import joblib
 
 from pipeline import __version__
 from pipeline.config import FitConfig
+from pipeline.durable import sync, sync_tree
 from pipeline.errors import ArtifactTamperedError, ClassifierError, ClassifierNotFoundError
 from pipeline.records import FeatureTable, Report
 
@@ -57,7 +58,7 @@ class LoadedModel:
     info: Mapping[str, Any]
 
 
-def fit_path(store: Path, table: FeatureTable, config: FitConfig) -> Path:
+def fit_path(store: Path, *, key: str, content_sha256: str, config: FitConfig) -> Path:
     """Return where the fit of a configuration on a store's values lies.
 
     The name ends in a hash over all that decides the outcome: the recipe and content of the
@@ -65,8 +66,8 @@ def fit_path(store: Path, table: FeatureTable, config: FitConfig) -> Path:
     scikit-learn's.
     """
     decisive = {
-        "key": table.key,
-        "content_sha256": table.content_sha256,
+        "key": key,
+        "content_sha256": content_sha256,
         "config": config.to_dict(),
         "transfer-values": __version__,
         "scikit-learn": version("scikit-learn"),
@@ -112,9 +113,7 @@ def save_fit(
         (building / PREDICTIONS).write_bytes(predictions)
         files = {name: _hash_file(building / name) for name in (MODEL, METRICS, PREDICTIONS)}
         _write_json(building / INFO, _sealed(_describe(table, config, files)))
-        for file in building.iterdir():
-            _sync(file)
-        _sync(building)
+        sync_tree(building)
         _move_into_place(building, folder)
     finally:
         shutil.rmtree(building, ignore_errors=True)
@@ -130,7 +129,7 @@ def _move_into_place(building: Path, folder: Path) -> None:
         if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
         # Another process has just made the same fit: theirs is as good.
-    _sync(folder.parent)
+    sync(folder.parent)
     shutil.rmtree(doomed, ignore_errors=True)
 
 
@@ -174,14 +173,6 @@ def _write_json(path: Path, fields: Mapping[str, Any]) -> None:
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_info(folder: Path) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-OnProgress = Callable[[int, int], None]
+from pipeline.records import OnProgress
 
 
 class SpeedColumn(ProgressColumn):
@@ -42,17 +43,36 @@ class Terminal:
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._out = Console(highlight=False, soft_wrap=False)
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                # A file name may hold what the terminal's encoding lacks: no reason to fail.
+                stream.reconfigure(errors="backslashreplace")
+        self._out = Console(highlight=False)
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._quiet = quiet
 
-    def result(self, renderable: RenderableType) -> None:
-        """Print a result to stdout."""
-        self._out.print(renderable)
+    @property
+    def width(self) -> int:
+        """Columns of stdout; 80 where it is not a terminal."""
+        return self._out.width
 
-    def result_json(self, fields: Mapping[str, Any]) -> None:
-        """Print a result to stdout as one JSON object."""
-        sys.stdout.write(json.dumps(fields, indent=2, allow_nan=False) + "\n")
+    @property
+    def encoding(self) -> str:
+        """Encoding of stdout."""
+        return self._out.encoding
+
+    def result(
+        self,
+        renderable: RenderableType,
+        fields: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+        *,
+        as_json: bool,
+    ) -> None:
+        """Print a result to stdout, for people or as JSON for programs."""
+        if as_json:
+            sys.stdout.write(json.dumps(fields, indent=2, allow_nan=False) + "\n")
+        else:
+            self._out.print(renderable)
 
     def note(self, text: str) -> None:
         """Print a line to stderr, unless quiet."""
@@ -62,6 +82,10 @@ class Terminal:
     def error(self, text: str) -> None:
         """Print an error to stderr."""
         self._err.print(Text.assemble(("error: ", "bold red"), text))
+
+    def interrupted(self, command: str) -> None:
+        """Say how to go on, even if quiet."""
+        self._err.print(Text(f"\nStopped. What is finished is kept; this goes on:\n  {command}"))
 
     @contextmanager
     def progress(self, what: str) -> Iterator[OnProgress]:
@@ -84,6 +108,6 @@ class Terminal:
             task = bars.add_task(what, total=None, visible=False)
 
             def update(done: int, total: int) -> None:
-                bars.update(task, completed=done, total=total, visible=True)
+                bars.update(task, completed=done, total=total or None, visible=True)
 
             yield update

@@ -1,25 +1,45 @@
 """The command line's vocabulary: one flag, one name, one sentence, wherever it is used."""
 
+# No `from __future__ import annotations`: the flags are read from the annotations themselves.
+
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.models import OptionInfo
 
-from pipeline.config import CLASSIFIERS, DTYPES, POOLINGS, PRECISIONS, RESIZES
+from pipeline.config import (
+    CLASSIFIERS,
+    DTYPES,
+    POOLINGS,
+    PRECISIONS,
+    RESIZES,
+    ExtractConfig,
+    FitConfig,
+)
+
+EXTRACT = ExtractConfig()
+FIT = FitConfig()
 
 _IMAGES = "Images"
 _NETWORK = "Network"
 _MACHINE = "Machine"
 _CLASSIFIER = "Classifier"
-_CHOOSE = "Which one"
+_CHOOSE = "Place"
 _OUTPUT = "Output"
 
 
 def _option(
-    flag: str, panel: str, text: str, metavar: str | None = None
-) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(
-        flag, help=text, metavar=metavar, rich_help_panel=panel, show_default=True
+    flag: str,
+    panel: str,
+    text: str,
+    metavar: str | None = None,
+    *,
+    default: str | bool = True,
+) -> OptionInfo:
+    """Return a flag; `default` is how the help names a default that is not a plain value."""
+    option: OptionInfo = typer.Option(
+        ..., flag, help=text, metavar=metavar, rich_help_panel=panel, show_default=default
     )
     return option
 
@@ -39,7 +59,7 @@ DatasetArg = Annotated[
     ),
 ]
 DataDirArg = Annotated[
-    Path, _option("--data-dir", _IMAGES, "Where named data sets lie or are downloaded to.")
+    Path, _option("--data-dir", _IMAGES, "Where named data sets lie or are downloaded to.", "DIR")
 ]
 LabelColumnArg = Annotated[
     str | None,
@@ -51,16 +71,16 @@ LimitArg = Annotated[
 ]
 ImageSizeArg = Annotated[
     int | None,
-    _option("--image-size", _IMAGES, "Side of the input in pixels.  [default: the model's]", "N"),
+    _option("--image-size", _IMAGES, "Side of the input in pixels.", "N", default="the model's"),
 ]
 ResizeArg = Annotated[
     str | None,
     _option(
         "--resize",
         _IMAGES,
-        "How a photo becomes square: cut out its centre, squash it, or pad it."
-        "  [default: the model's]",
+        "How a photo becomes square: cut out its centre, squash it, or pad it.",
         _choices(RESIZES),
+        default="the model's",
     ),
 ]
 StrictArg = Annotated[
@@ -105,7 +125,7 @@ BatchSizeArg = Annotated[
 ]
 WorkersArg = Annotated[
     int | None,
-    _option("--workers", _MACHINE, "Threads that decode images.  [default: one a core]", "N"),
+    _option("--workers", _MACHINE, "Threads that decode images.", "N", default="one a core"),
 ]
 DeviceArg = Annotated[
     str,
@@ -136,9 +156,9 @@ CArg = Annotated[
     _option(
         "--C",
         _CLASSIFIER,
-        "Inverse strength of regularisation, of logreg, svm and linear-svm."
-        "  [default: the classifier's]",
+        "Inverse strength of regularisation, of logreg, svm and linear-svm.",
         "C",
+        default="the classifier's",
     ),
 ]
 TestSizeArg = Annotated[
@@ -165,7 +185,9 @@ ClassWeightArg = Annotated[
 ]
 
 # Which store or fit
-CacheDirArg = Annotated[Path, _option("--cache-dir", _CHOOSE, "Where stores and fits are kept.")]
+CacheDirArg = Annotated[
+    Path, _option("--cache-dir", _CHOOSE, "Where stores and fits are kept.", "DIR")
+]
 OfDatasetArg = Annotated[
     str | None, _option("--dataset", _CHOOSE, "The newest one of this data set.", "NAME")
 ]
@@ -177,11 +199,11 @@ OfClfArg = Annotated[
 ]
 StoreArg = Annotated[
     Path | None,
-    typer.Argument(help="A store made by extract.  [default: the newest]", show_default=False),
+    typer.Argument(metavar="STORE", help="A store made by extract.", show_default="the newest"),
 ]
 FitArg = Annotated[
     Path | None,
-    typer.Argument(help="A folder made by fit.  [default: the newest]", show_default=False),
+    typer.Argument(metavar="FIT", help="A folder made by fit.", show_default="the newest"),
 ]
 
 # What to print
@@ -202,3 +224,58 @@ MinAccuracyArg = Annotated[
     float | None,
     _option("--min-accuracy", _OUTPUT, "Exit with code 3 if the accuracy is below this.", "SHARE"),
 ]
+
+
+def extract_config(
+    *,
+    dataset: DatasetArg = EXTRACT.dataset,
+    model: ModelArg = EXTRACT.model,
+    data_dir: DataDirArg = EXTRACT.data_dir,
+    cache_dir: CacheDirArg = EXTRACT.cache_dir,
+    label_column: LabelColumnArg = EXTRACT.label_column,
+    limit: LimitArg = EXTRACT.limit,
+    image_size: ImageSizeArg = EXTRACT.image_size,
+    resize: ResizeArg = EXTRACT.resize,
+    weights: WeightsArg = EXTRACT.weights,
+    layer: LayerArg = None,
+    pooling: PoolingArg = EXTRACT.pooling,
+    batch_size: BatchSizeArg = EXTRACT.batch_size,
+    workers: WorkersArg = EXTRACT.workers,
+    device: DeviceArg = EXTRACT.device,
+    precision: PrecisionArg = EXTRACT.precision,
+    dtype: DtypeArg = EXTRACT.dtype,
+    overwrite: OverwriteArg = EXTRACT.overwrite,
+) -> ExtractConfig:
+    """Return the settings of stage one; the parameters are its flags."""
+    return ExtractConfig(
+        dataset=dataset,
+        model=model,
+        data_dir=data_dir,
+        cache_dir=cache_dir,
+        label_column=label_column,
+        limit=limit,
+        image_size=image_size,
+        resize=resize,
+        weights=weights,
+        layers=tuple(layer or ()),
+        pooling=pooling,
+        batch_size=batch_size,
+        workers=workers,
+        device=device,
+        precision=precision,
+        dtype=dtype,
+        overwrite=overwrite,
+    )
+
+
+def fit_config(
+    *,
+    clf: ClfArg = FIT.clf,
+    C: CArg = FIT.C,
+    test_size: TestSizeArg = FIT.test_size,
+    seed: SeedArg = FIT.seed,
+    cv: CvArg = FIT.cv,
+    class_weight: ClassWeightArg = FIT.class_weight,
+) -> FitConfig:
+    """Return the settings of stage two; the parameters are its flags."""
+    return FitConfig(clf=clf, C=C, test_size=test_size, seed=seed, cv=cv, class_weight=class_weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -14,6 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 FORMAT_VERSION = 1
+
+OnProgress = Callable[[int, int], None]
+"""Called with what is done and the total, 0 while that is unknown."""
 
 
 class Split(IntEnum):
@@ -325,6 +328,29 @@ class Report:
         }
         rebuilt["confusion_matrix"] = tuple(tuple(row) for row in fields["confusion_matrix"])
         return cls(**rebuilt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitResult:
+    """A fit's report, and where the fit lies.
+
+    Attributes
+    ----------
+    report : Report
+    folder : Path or None
+        None if the cache is read-only, which `report.notes` then says.
+    reused : bool
+        Whether it was there already and nothing was computed.
+    """
+
+    report: Report
+    folder: Path | None
+    reused: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        folder = None if self.folder is None else str(self.folder)
+        return {**self.report.to_dict(), "folder": folder, "reused": self.reused}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

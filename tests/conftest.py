@@ -1,7 +1,7 @@
 """Generated images, and a backbone that computes nothing but the mean colour."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +60,8 @@ def photos(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def real_data() -> Iterator[Path]:
+def real_data() -> Path:
     """The folder of real photographs, which the repository does not carry."""
     if not REAL_DATA.is_dir():
         pytest.skip(f"needs real photographs in {REAL_DATA} (or in $TRANSFER_VALUES_TEST_DATA)")
-    yield REAL_DATA
+    return REAL_DATA

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pytest
 
-from pipeline import artifacts
+from pipeline import artifacts, durable
 from pipeline.config import FitConfig
 from pipeline.errors import ArtifactTamperedError, ClassifierError, ClassifierNotFoundError
 from pipeline.stages.fit import fit_table
@@ -28,10 +28,16 @@ def folder(tmp_path, table):
     return save(tmp_path, table)
 
 
+def path_of(store, table, config):
+    return artifacts.fit_path(
+        store, key=table.key, content_sha256=table.content_sha256, config=config
+    )
+
+
 def save(cache_dir, table, config=CONFIG):
     store = cache_dir / table.dataset / f"{table.model}-{table.key[:8]}.zarr"
     fitted = fit_table(table, config, store=store.name)
-    folder = artifacts.fit_path(store, table, config)
+    folder = path_of(store, table, config)
     artifacts.save_fit(
         folder,
         classifier=fitted.classifier,
@@ -85,19 +91,19 @@ def test_folder_lies_beside_the_store(folder, tmp_path):
 def test_everything_that_decides_the_outcome_changes_the_name(table, monkeypatch):
     store = Path("cache/clouds/fake.zarr")
     names = {
-        artifacts.fit_path(store, table, CONFIG),
-        artifacts.fit_path(store, replace(table, key="ef" * 32), CONFIG),
-        artifacts.fit_path(store, replace(table, content_sha256="ef" * 32), CONFIG),
-        artifacts.fit_path(store, table, replace(CONFIG, seed=1)),
-        artifacts.fit_path(store, table, replace(CONFIG, C=1.0)),
-        artifacts.fit_path(store, table, replace(CONFIG, cv=3)),
-        artifacts.fit_path(store, table, replace(CONFIG, test_size=0.3)),
-        artifacts.fit_path(store, table, replace(CONFIG, class_weight="balanced")),
+        path_of(store, table, CONFIG),
+        path_of(store, replace(table, key="ef" * 32), CONFIG),
+        path_of(store, replace(table, content_sha256="ef" * 32), CONFIG),
+        path_of(store, table, replace(CONFIG, seed=1)),
+        path_of(store, table, replace(CONFIG, C=1.0)),
+        path_of(store, table, replace(CONFIG, cv=3)),
+        path_of(store, table, replace(CONFIG, test_size=0.3)),
+        path_of(store, table, replace(CONFIG, class_weight="balanced")),
     }
     monkeypatch.setattr(artifacts, "version", lambda name: "0.0")
-    names.add(artifacts.fit_path(store, table, CONFIG))
+    names.add(path_of(store, table, CONFIG))
     monkeypatch.setattr(artifacts, "__version__", "0.0")
-    names.add(artifacts.fit_path(store, table, CONFIG))
+    names.add(path_of(store, table, CONFIG))
     assert len(names) == 10
 
 
@@ -206,7 +212,8 @@ def test_a_failed_write_leaves_nothing(tmp_path, table, monkeypatch, step):
         if next(calls) == step:
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(artifacts, "_sync", sync)
+    for module in (durable, artifacts):
+        monkeypatch.setattr(module, "sync", sync)
     if step == 6:  # four files, the folder, its parent: there is no seventh
         save(tmp_path, table)
         return

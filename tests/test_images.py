@@ -14,9 +14,9 @@ from pipeline.records import Manifest, Split, Status
 SQUARE = Geometry(size=8, resize="squash", interpolation="nearest")
 
 
-def encode(image: Image.Image, format: str = "PNG", **options) -> bytes:
+def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format=format, **options)
+    image.save(buffer, format=kind, **options)
     return buffer.getvalue()
 
 
@@ -81,7 +81,7 @@ class TestDecode:
         assert decode_image(encode(solid((250, 100, 5))), SQUARE)[0, 0].tolist() == [250, 100, 5]
 
     @pytest.mark.parametrize(
-        ("mode", "colour", "format", "expected"),
+        ("mode", "colour", "kind", "expected"),
         [
             ("L", 77, "PNG", (77, 77, 77)),
             ("1", 1, "PNG", (255, 255, 255)),
@@ -93,8 +93,8 @@ class TestDecode:
             ("RGB", (9, 9, 9), "BMP", (9, 9, 9)),
         ],
     )
-    def test_every_mode_becomes_rgb(self, mode, colour, format, expected):
-        values = decode_image(encode(solid(colour, mode=mode), format), SQUARE)
+    def test_every_mode_becomes_rgb(self, mode, colour, kind, expected):
+        values = decode_image(encode(solid(colour, mode=mode), kind), SQUARE)
         assert values.shape == (8, 8, 3)
         assert np.abs(values[0, 0].astype(int) - expected).max() <= 1
 
@@ -139,7 +139,8 @@ def png_of_size(width: int, height: int) -> bytes:
     """A PNG header that promises far more pixels than the file holds."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        checksum = zlib.crc32(kind + body)
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
@@ -166,7 +167,8 @@ class TestBadImages:
         assert caught.value.reason == reason
 
     def test_a_flipped_bit_in_a_png_is_noticed(self):
-        data = bytearray(encode_png(np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)))
+        noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
+        data = bytearray(encode_png(noise))
         data[len(data) // 2] ^= 1
         with pytest.raises(ImageDecodeError) as caught:
             decode_image(bytes(data), SQUARE)

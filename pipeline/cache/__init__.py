@@ -4,8 +4,8 @@ The only owner of zarr. Rows are computed and committed in blocks; a block count
 stands in `commit`, and a store counts when it is marked complete, which happens last.
 """
 
-from pipeline.cache.durable import delete_store, lock_store
 from pipeline.cache.layout import block_length, skipped_csv, store_path
+from pipeline.cache.locking import delete_store, lock_store
 from pipeline.cache.reader import (
     StoreInfo,
     count_skipped,

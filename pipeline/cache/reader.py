@@ -37,6 +37,8 @@ class StoreInfo:
     ----------
     path : Path
     dataset, model, key : str
+    content_sha256 : str
+        Empty until the store is complete.
     n_rows, width : int
         Images found, and transfer values a row.
     complete : bool
@@ -47,6 +49,7 @@ class StoreInfo:
     dataset: str
     model: str
     key: str
+    content_sha256: str
     n_rows: int
     width: int
     complete: bool
@@ -72,6 +75,7 @@ def read_info(path: Path) -> StoreInfo:
         dataset=str(attributes["dataset"]),
         model=str(attributes["recipe"]["model"]),  # type: ignore[index, call-overload]
         key=str(attributes["key"]),
+        content_sha256=str(attributes["content_sha256"] or ""),
         n_rows=n,
         width=width,
         complete=bool(attributes["complete"]),

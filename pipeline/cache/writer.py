@@ -13,7 +13,6 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from pipeline.cache.durable import sync, sync_tree
 from pipeline.cache.layout import (
     FORMAT,
     ROW_ARRAYS,
@@ -29,6 +28,7 @@ from pipeline.cache.layout import (
     skipped_csv,
 )
 from pipeline.cache.reader import read_info
+from pipeline.durable import sync, sync_tree
 from pipeline.errors import CacheError, CacheIncompleteError, CacheMismatchError
 from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, csv_path, encode_names
 

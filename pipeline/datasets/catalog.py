@@ -77,7 +77,7 @@ _DIGITS = tuple("0123456789")
 
 DIGITS = DatasetSpec(
     name="digits",
-    about="handwritten digits, 8 × 8 grey; comes with scikit-learn, no download",
+    about="handwritten digits, scanned at 8 × 8; comes with scikit-learn",
     kind="embedded",
     n_images=1797,
     class_names=_DIGITS,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.records import OnProgress
 
 WORKERS = min(4, os.cpu_count() or 1)  # more only fight over the interpreter lock
 FILES_PER_TASK = 128  # a task for each file would cost more than hashing a small image
@@ -28,7 +30,7 @@ def hash_file(path: str | Path) -> tuple[int, bytes]:
 
 
 def hash_files(
-    root: Path, paths: Sequence[str], *, on_progress: Callable[[int, int], None] | None = None
+    root: Path, paths: Sequence[str], *, on_progress: OnProgress | None = None
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
     """Hash files in threads; one that cannot be read gets size 0 and a hash of zeros.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from pipeline.datasets.hashing import hash_files
 from pipeline.datasets.listing import Listing, Row
 from pipeline.errors import ConfigError
-from pipeline.records import Manifest, Split
+from pipeline.records import Manifest, OnProgress, Split
 
 
 def build_manifest(
@@ -18,7 +18,7 @@ def build_manifest(
     listing: Listing,
     *,
     limit: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Manifest:
     """Put rows into their final order and hash their files.
 

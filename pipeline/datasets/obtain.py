@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.datasets.catalog import DatasetSpec, RemoteFile
-from pipeline.datasets.download import download
 from pipeline.datasets.hashing import hash_file
 from pipeline.datasets.resolve import describe_by_hand
+from pipeline.download import download
 from pipeline.errors import DownloadError
 
 Progress = Callable[[str, int, int], None]
@@ -75,7 +75,7 @@ def obtain(job: FetchJob, file: RemoteFile, *, instead: tuple[str, ...] = ()) ->
         file.url,
         job.downloads / file.name,
         size=file.size,
-        sha256=file.sha256 or _read_record(record),
+        digest=file.sha256 or _read_record(record),
         on_progress=lambda done, total: job.report("download", done, total),
         advice=describe_by_hand(job.spec, job.data_dir),
     )

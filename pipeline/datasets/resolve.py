@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.datasets.catalog import KNOWN_NAMES, DatasetSpec, find_spec
@@ -15,7 +14,7 @@ from pipeline.datasets.parsing import TABLE_EXTENSIONS
 from pipeline.datasets.scan import has_image, looks_like_image
 from pipeline.datasets.table import read_table
 from pipeline.errors import ConfigError, DatasetError
-from pipeline.records import Manifest
+from pipeline.records import Manifest, OnProgress
 
 ARCHIVE_EXTENSIONS = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 
@@ -26,7 +25,7 @@ def load_manifest(
     data_dir: Path,
     label_column: str | None = None,
     limit: int | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> Manifest:
     """List, order and hash the images of a data set that lies on disk.
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.durable import sync
+
 
 @contextmanager
 def stage_folder(final: Path) -> Iterator[Path]:
@@ -38,7 +40,7 @@ def stage_folder(final: Path) -> Iterator[Path]:
         if final.is_dir():
             final.rmdir()
         staging.rename(final)
-        sync_folder(final.parent)
+        sync(final.parent)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise
@@ -48,14 +50,3 @@ def remove_folder(folder: Path) -> None:
     """Remove a folder of our own and all it holds, if it is there."""
     if folder.exists():
         shutil.rmtree(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable, where the system can."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from pathlib import Path
+
+import filelock
 
 from pipeline.datasets.archives import unpack, unpack_into
 from pipeline.datasets.arrays import ImagesAndLabels, read_cifar_folder, read_idx_files
@@ -17,11 +18,6 @@ from pipeline.datasets.scan import has_image
 from pipeline.datasets.staging import remove_folder, stage_folder
 from pipeline.errors import DatasetError
 from pipeline.images import encode_png
-
-try:
-    import fcntl
-except ImportError:  # Windows has none: there, two fetches at once are the user's to avoid
-    fcntl = None  # type: ignore[assignment]
 
 
 def fetch(name: str, data_dir: Path, on_progress: Progress | None = None) -> Path:
@@ -63,7 +59,8 @@ def fetch_spec(spec: DatasetSpec, data_dir: Path, on_progress: Progress | None =
     """Do what `fetch` does, for a data set that need not be in the catalog."""
     job = FetchJob(spec, data_dir, on_progress or _ignore_progress)
     try:
-        with _hold(job.downloads.with_name(f"{spec.name}.lock")):
+        # The second of two fetches waits and finds the work done; a kill frees the lock.
+        with filelock.FileLock(job.downloads.with_name(f"{spec.name}.lock")):
             if not is_present(spec.name, data_dir):
                 _MAKERS[spec.kind](job)
                 shutil.rmtree(job.downloads, ignore_errors=True)
@@ -77,17 +74,6 @@ def fetch_spec(spec: DatasetSpec, data_dir: Path, on_progress: Progress | None =
 
 def _ignore_progress(_what: str, _done: int, _total: int) -> None:
     pass
-
-
-@contextmanager
-def _hold(lock: Path) -> Iterator[None]:
-    """Wait until no other process fetches the same data set. A kill frees the lock."""
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("a") as file:
-        if fcntl is not None:
-            with suppress(OSError):  # some network disks have no locks; one user has no need of one
-                fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _make_images(job: FetchJob) -> None:

@@ -30,35 +30,12 @@ from pipeline.classifiers import (
 from pipeline.config import FitConfig
 from pipeline.errors import ClassifierError
 from pipeline.predictions import format_predictions
-from pipeline.records import FeatureTable, Report, Split
+from pipeline.records import FeatureTable, FitResult, Report, Split
 from pipeline.splits import Partition, draw_folds, split_rows
 
 N_PAIRS = 20
 N_MISTAKES = 20
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FitResult:
-    """What `fit` came to.
-
-    Attributes
-    ----------
-    report : Report
-    folder : Path or None
-        Where the fit lies; None if the cache is read-only, which `report.notes` then says.
-    reused : bool
-        Whether it was there already and nothing was computed.
-    """
-
-    report: Report
-    folder: Path | None
-    reused: bool
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        folder = None if self.folder is None else str(self.folder)
-        return {**self.report.to_dict(), "folder": folder, "reused": self.reused}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,19 +47,16 @@ class FittedTable:
     predictions: bytes
 
 
-def fit(store: Path, config: FitConfig, *, overwrite: bool = False) -> FitResult:
+def fit(store: Path, config: FitConfig) -> FitResult:
     """Fit a classifier on a store's transfer values and keep it beside the store.
 
-    The same fit is made once: asked for again, it is found by its name and read back. The store
-    is read in full either way, so damage to it is noticed and never hidden by an older fit.
+    A fit that is there already is made again and replaced; `stages.report.find_fit` finds it.
 
     Parameters
     ----------
     store : Path
         A complete store, for example from `cache.find_store`.
     config : FitConfig
-    overwrite : bool
-        Fit again even if the fit is there.
 
     Raises
     ------
@@ -94,10 +68,9 @@ def fit(store: Path, config: FitConfig, *, overwrite: bool = False) -> FitResult
         If the rows cannot be split or fitted, or the fit cannot be written.
     """
     table = read_features(store)
-    folder = artifacts.fit_path(store, table, config)
-    if folder.exists() and not overwrite:
-        artifacts.mark_used(folder)
-        return FitResult(report=artifacts.read_report(folder), folder=folder, reused=True)
+    folder = artifacts.fit_path(
+        store, key=table.key, content_sha256=table.content_sha256, config=config
+    )
     fitted = fit_table(table, config, store=store.name)
     try:
         artifacts.save_fit(

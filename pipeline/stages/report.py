@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.artifacts import fit_path, mark_used, newest_fit, read_report
-from pipeline.cache import read_features
+from pipeline.cache import read_info
 from pipeline.config import FitConfig
-from pipeline.records import Report
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ReportResult:
-    """A report and the folder of the fit that it is about."""
-
-    report: Report
-    folder: Path
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {**self.report.to_dict(), "folder": str(self.folder)}
+from pipeline.records import FitResult
 
 
 def report(
@@ -31,7 +17,7 @@ def report(
     dataset: str | None = None,
     model: str | None = None,
     clf: str | None = None,
-) -> ReportResult:
+) -> FitResult:
     """Read the report of a fit: by default the newest, of one data set, model or clf if named.
 
     Parameters
@@ -49,13 +35,14 @@ def report(
         If its files are not what was written.
     """
     folder = fit or newest_fit(cache_dir, dataset=dataset, model=model, clf=clf)
-    return ReportResult(report=read_report(folder), folder=folder)
+    return FitResult(report=read_report(folder), folder=folder, reused=True)
 
 
-def find_fit(store: Path, config: FitConfig) -> ReportResult | None:
+def find_fit(store: Path, config: FitConfig) -> FitResult | None:
     """Return the fit of `config` on a store's values if it is there, and make it the newest.
 
-    The store is read in full, so damage to it is noticed and never hidden by an older fit.
+    Only the store's own account of its content is read: the fit was made from values that were
+    checked then.
 
     Raises
     ------
@@ -64,8 +51,9 @@ def find_fit(store: Path, config: FitConfig) -> ReportResult | None:
     ArtifactTamperedError
         If the fit's files are not what was written.
     """
-    folder = fit_path(store, read_features(store), config)
-    if not folder.exists():
+    info = read_info(store)
+    folder = fit_path(store, key=info.key, content_sha256=info.content_sha256, config=config)
+    if not info.complete or not folder.exists():
         return None
     mark_used(folder)
-    return ReportResult(report=read_report(folder), folder=folder)
+    return FitResult(report=read_report(folder), folder=folder, reused=True)

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def make_manifest(n: int = 70) -> Manifest:
     labels = np.array([0 if path.startswith("a/") else 1 for path in paths], np.int32)
     return Manifest(
         name="some-photos",
-        root=__import__("pathlib").Path("nowhere"),
+        root=Path("nowhere"),
         paths=paths,
         labels=labels,
         class_names=("a", "b\udcff"),

@@ -59,8 +59,8 @@ def web(monkeypatch) -> dict[str, bytes]:
         target.write_bytes(pages[url])
         on_progress(len(pages[url]), len(pages[url]))
         found = hashlib.sha256(pages[url]).hexdigest()
-        if expected["sha256"] not in (None, found):
-            raise DownloadError(f"expected SHA-256 {expected['sha256']}, got {found}")
+        if expected["digest"] not in (None, found):
+            raise DownloadError(f"expected SHA-256 {expected['digest']}, got {found}")
         return found
 
     monkeypatch.setattr(obtain, "download", download)
@@ -92,9 +92,9 @@ def test_digits_need_no_download(data_dir):
     assert set(manifest.split.tolist()) == {Split.NONE}
     assert manifest.ignored == {}
     with Image.open(folder / "0" / "0001.png") as image:
-        assert (image.size, image.mode) == ((8, 8), "L")
-        # The corner of scikit-learn's first digit: 0 0 5 13 of 16.
-        assert np.asarray(image)[0, :4].tolist() == [0, 0, 80, 207]
+        assert (image.size, image.mode) == ((16, 16), "L")
+        # The corner of scikit-learn's first digit, inside the margin: 0 0 5 13 of 16 inked.
+        assert np.asarray(image)[4, 4:8].tolist() == [255, 255, 175, 48]
 
 
 def test_what_is_there_is_not_fetched_again(data_dir, web):

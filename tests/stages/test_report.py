@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.config import FitConfig
@@ -11,8 +13,10 @@ from tests.feature_tables import make_table
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
-    for stage in (fit_stage, report_stage):
-        monkeypatch.setattr(stage, "read_features", lambda store: make_table())
+    table = make_table()
+    monkeypatch.setattr(fit_stage, "read_features", lambda store: table)
+    info = SimpleNamespace(key=table.key, content_sha256=table.content_sha256, complete=True)
+    monkeypatch.setattr(report_stage, "read_info", lambda store: info)
     return tmp_path / "clouds" / "fake-abababab.zarr"
 
 
@@ -54,3 +58,28 @@ def test_find_fit_sees_only_the_same_fit(store):
     assert found is not None
     assert (found.folder, found.report) == (made.folder, made.report)
     assert find_fit(store, FitConfig(seed=1)) is None
+
+
+def test_find_fit_makes_it_the_newest(store, tmp_path):
+    first = fit(store, FitConfig()).folder
+    second = fit(store, FitConfig(seed=1)).folder
+    assert report(tmp_path).folder == second
+    assert find_fit(store, FitConfig()).reused
+    assert report(tmp_path).folder == first
+
+
+def test_find_fit_does_not_trust_an_unfinished_store(store, monkeypatch):
+    table = make_table()
+    fit(store, FitConfig())
+    info = SimpleNamespace(key=table.key, content_sha256=table.content_sha256, complete=False)
+    monkeypatch.setattr(report_stage, "read_info", lambda store: info)
+    assert find_fit(store, FitConfig()) is None
+
+
+def test_find_fit_refuses_a_damaged_one(store):
+    folder = fit(store, FitConfig()).folder
+    (folder / "metrics.json").write_text("{}")
+    with pytest.raises(ArtifactTamperedError, match=r"metrics\.json.*--overwrite"):
+        find_fit(store, FitConfig())
+    fit(store, FitConfig())
+    assert find_fit(store, FitConfig()).report.n_test == 12

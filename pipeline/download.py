@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import http.client
 import os
 import shutil
@@ -15,13 +16,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.datasets.hashing import hash_file
-from pipeline.datasets.staging import sync_folder
-from pipeline.errors import DownloadError
+from pipeline.durable import sync
+from pipeline.errors import DownloadError, PipelineError
+from pipeline.records import OnProgress
 
 TIMEOUT_SECONDS = 30.0
-ATTEMPTS = 5  # in a row without a single new byte
-FIRST_PAUSE_SECONDS = 1.0  # doubled after each failure
+ATTEMPTS = 4  # in a row without a single new byte
+FIRST_PAUSE_SECONDS = 0.5  # doubled after each failure
 BLOCK_BYTES = 1 << 18
 USER_AGENT = "transfer-values (+urllib)"
 
@@ -37,10 +38,12 @@ class _Job:
     url: str
     target: Path
     size: int | None
-    sha256: str | None
+    digest: str | None
+    algorithm: str
+    check: Callable[[Path], None] | None
     advice: str
     timeout: float
-    on_progress: Callable[[int, int], None] | None
+    on_progress: OnProgress | None
 
     @property
     def partial(self) -> Path:
@@ -51,9 +54,9 @@ class _Job:
         return self.partial.stat().st_size if self.partial.exists() else 0
 
     def error(self, why: str) -> DownloadError:
-        size = "unknown size" if self.size is None else f"{self.size:,} bytes"
+        size = "" if self.size is None else f" ({self.size:,} bytes)"
         advice = self.advice or f"Put the file by hand at {self.target}."
-        return DownloadError(f"Cannot download {self.url} ({size}): {why}\n{advice}")
+        return DownloadError(f"Cannot download {self.url}{size}: {why}\n{advice}")
 
 
 def download(
@@ -61,14 +64,16 @@ def download(
     target: Path,
     *,
     size: int | None,
-    sha256: str | None,
-    on_progress: Callable[[int, int], None] | None = None,
+    digest: str | None,
+    algorithm: str = "sha256",
+    check: Callable[[Path], None] | None = None,
+    on_progress: OnProgress | None = None,
     advice: str = "",
     timeout: float = TIMEOUT_SECONDS,
     attempts: int = ATTEMPTS,
     pause: float = FIRST_PAUSE_SECONDS,
 ) -> str:
-    """Download a file unless it is there, and return its SHA-256 in hexadecimal.
+    """Download a file unless it is there, and return its hash in hexadecimal.
 
     What has arrived is kept in `<target>.partial`; the next attempt, or the next run, asks only
     for the rest.
@@ -81,8 +86,13 @@ def download(
         Gets its name only when every byte is there and verified.
     size : int or None
         Expected bytes.
-    sha256 : str or None
+    digest : str or None
         Expected hash in hexadecimal; None trusts what arrives.
+    algorithm : str
+        Of the hash: "sha256", or "md5" where that is all that was published.
+    check : callable, optional
+        Called with the whole file before it gets its name; what it raises is raised, and the file
+        is removed.
     on_progress : callable, optional
         Called with the bytes received and the bytes expected (0 if unknown).
     advice : str
@@ -103,7 +113,9 @@ def download(
         url=url,
         target=target,
         size=size,
-        sha256=sha256,
+        digest=digest,
+        algorithm=algorithm,
+        check=check,
         advice=advice,
         timeout=timeout,
         on_progress=on_progress,
@@ -118,30 +130,40 @@ def download(
 
 def _download(job: _Job, attempts: int, pause: float) -> str:
     if job.target.exists():
-        found = hash_file(job.target)[1].hex()
-        if job.sha256 in (None, found):
+        found = _hash(job, job.target)
+        if job.digest in (None, found):
             return found
         raise job.error(
-            f"{job.target} is in the way: its SHA-256 is {found}, not {job.sha256}. Remove it."
+            f"{job.target} is in the way: its {job.algorithm} is {found}, not {job.digest}."
         )
     job.target.parent.mkdir(parents=True, exist_ok=True)
     _check_space(job)
     resumed = job.received > 0
     _receive(job, attempts, pause)
-    found = hash_file(job.partial)[1].hex()
-    if resumed and job.sha256 not in (None, found):
+    found = _hash(job, job.partial)
+    if resumed and job.digest not in (None, found):
         # What an earlier run left may be from another version of the file: once more, from zero.
         job.partial.unlink()
         _receive(job, attempts, pause)
-        found = hash_file(job.partial)[1].hex()
-    if job.sha256 not in (None, found):
+        found = _hash(job, job.partial)
+    try:
+        if job.digest not in (None, found):
+            raise job.error(
+                f"the file that arrived is another one: expected {job.algorithm} {job.digest}, "
+                f"got {found}. It was removed."
+            )
+        if job.check is not None:
+            job.check(job.partial)
+    except PipelineError:
         job.partial.unlink()
-        raise job.error(
-            f"the file that arrived is another one: expected SHA-256 {job.sha256}, got {found}. "
-            "It was removed."
-        )
+        raise
     _put_in_place(job)
     return found
+
+
+def _hash(job: _Job, path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, job.algorithm).hexdigest()
 
 
 def _check_space(job: _Job) -> None:
@@ -264,4 +286,4 @@ def _put_in_place(job: _Job) -> None:
     with job.partial.open("rb") as file:
         os.fsync(file.fileno())
     job.partial.replace(job.target)
-    sync_folder(job.target.parent)
+    sync(job.target.parent)

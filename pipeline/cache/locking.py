@@ -1,8 +1,7 @@
-"""What makes a write last, and what keeps a second writer out."""
+"""What keeps a second writer out."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -12,23 +11,6 @@ from pathlib import Path
 import filelock
 
 from pipeline.errors import CacheError, CacheLockedError
-
-
-def sync(path: Path) -> None:
-    """Flush one file or folder to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def sync_tree(root: Path) -> None:
-    """Flush everything below a folder to the disk."""
-    for folder, _, names in os.walk(root):
-        for name in names:
-            sync(Path(folder, name))
-        sync(Path(folder))
 
 
 @contextmanager

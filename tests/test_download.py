@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.download import download
+from pipeline.download import download
 from pipeline.errors import DownloadError
 
 CONTENT = bytes(range(256)) * 4000
@@ -98,7 +98,7 @@ def no_proxy(monkeypatch):
 
 
 def get(server: Server, target: Path, **options) -> str:
-    settings = {"size": len(CONTENT), "sha256": SHA256, "attempts": 3, "pause": 0.0, "timeout": 5}
+    settings = {"size": len(CONTENT), "digest": SHA256, "attempts": 3, "pause": 0.0, "timeout": 5}
     url = f"http://127.0.0.1:{server.server_address[1]}/set.zip"
     return download(url, target, **{**settings, **options})
 
@@ -188,7 +188,7 @@ def test_a_transfer_that_never_moves_is_given_up_and_kept(server, target):
 def test_a_wrong_hash_is_removed_and_both_are_shown(server, target):
     server.behaviour.content = CONTENT[:-1] + b"x"
     got = hashlib.sha256(server.behaviour.content).hexdigest()
-    with pytest.raises(DownloadError, match=f"expected SHA-256 {SHA256}, got {got}"):
+    with pytest.raises(DownloadError, match=f"expected sha256 {SHA256}, got {got}"):
         get(server, target)
     assert list(target.parent.iterdir()) == []
 
@@ -208,7 +208,7 @@ def test_a_web_page_is_not_an_archive(server, target, content_type, content):
     server.behaviour.content_type = content_type
     server.behaviour.content = content
     with pytest.raises(DownloadError, match="a web page came instead of the file"):
-        get(server, target, size=None, sha256=None)
+        get(server, target, size=None, digest=None)
     assert not target.exists()
 
 
@@ -226,13 +226,13 @@ def test_a_busy_server_is_asked_again(server, target):
 
 
 def test_without_a_known_hash_the_one_seen_is_returned(server, target):
-    assert get(server, target, size=None, sha256=None) == SHA256
+    assert get(server, target, size=None, digest=None) == SHA256
 
 
 def test_another_file_in_the_way_is_not_overwritten(server, target):
     target.parent.mkdir()
     target.write_bytes(b"mine")
-    with pytest.raises(DownloadError, match=r"set\.zip is in the way: its SHA-256 is"):
+    with pytest.raises(DownloadError, match=r"set\.zip is in the way: its sha256 is"):
         get(server, target)
     assert target.read_bytes() == b"mine"
 
@@ -240,14 +240,14 @@ def test_another_file_in_the_way_is_not_overwritten(server, target):
 @pytest.mark.parametrize("url", ["ftp://127.0.0.1/x", "file:///etc/passwd", "/etc/passwd"])
 def test_only_the_web_is_read(target, url):
     with pytest.raises(DownloadError, match="expected an address that begins with http"):
-        download(url, target, size=None, sha256=None)
+        download(url, target, size=None, digest=None)
 
 
 def test_a_redirect_does_not_leave_the_web(server, target, tmp_path):
     (tmp_path / "secret").write_text("secret")
     server.behaviour.redirect = f"file://{tmp_path}/secret"
     with pytest.raises(DownloadError, match="the server answered 302"):
-        get(server, target, size=None, sha256=None)
+        get(server, target, size=None, digest=None)
     assert not target.exists()
 
 
@@ -257,7 +257,7 @@ def test_no_connection_names_address_size_and_place(target):
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/set.zip"
         message = rf"{url} \(9 bytes\): no connection .*\nPut the file by hand at {target}"
         with pytest.raises(DownloadError, match=message):
-            download(url, target, size=9, sha256=SHA256, attempts=2, pause=0)
+            download(url, target, size=9, digest=SHA256, attempts=2, pause=0)
 
 
 def test_a_name_that_does_not_resolve_is_not_tried_again(target, monkeypatch):
@@ -269,7 +269,7 @@ def test_a_name_that_does_not_resolve_is_not_tried_again(target, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(DownloadError, match=r"Name or service not known. Is this machine online"):
-        download("http://data.invalid/set.zip", target, size=9, sha256=SHA256)
+        download("http://data.invalid/set.zip", target, size=9, digest=SHA256)
     assert len(calls) == 1
 
 

