@@ -72,7 +72,8 @@ class Terminal:
         if as_json:
             sys.stdout.write(json.dumps(fields, indent=2, allow_nan=False) + "\n")
         else:
-            self._out.print(renderable)
+            # Plain lines are left whole, however narrow the terminal, so that paths can be copied.
+            self._out.print(renderable, soft_wrap=isinstance(renderable, Text))
 
     def note(self, text: str) -> None:
         """Print a line to stderr, unless quiet."""

@@ -240,7 +240,8 @@ class _Page:
             # A path that is cut off is of no use: each on a line of its own, to be copied.
             lines = [f"{pair}  {score}\n  {path}" for pair, score, path in rows]
             body = Text("\n".join(lines), overflow="fold", no_wrap=False)
-        return self.section("Most confident mistakes", body)
+        where = f"paths count from {self.clean(report.root)}" if report.root else ""
+        return self.section("Most confident mistakes", body, where)
 
     def mistake(self, report: Report, mistake: Mapping[str, Any]) -> tuple[str, str, str]:
         pair = f"{self.name(mistake['true'])} {self.arrow} {self.name(mistake['predicted'])}"

@@ -215,6 +215,8 @@ class FeatureTable:
         -1 for none.
     sha256 : uint8 ndarray of shape (n_samples, 32)
     paths : tuple of str
+    root : str
+        Folder that `paths` count from.
     dataset : str
     model : str
     key : str
@@ -235,6 +237,7 @@ class FeatureTable:
     group: NDArray[np.int32]
     sha256: NDArray[np.uint8]
     paths: tuple[str, ...]
+    root: str
     dataset: str
     model: str
     key: str
@@ -253,6 +256,8 @@ class Report:
     dataset, model, clf : str
     key, store : str
         Of the transfer values that were classified: the recipe's key, the store's file name.
+    root : str
+        Folder that the paths of `mistakes` count from.
     n_found, n_train, n_test : int
         Images; n_found = n_train + n_test + the sum of `skipped`.
     skipped : mapping of str to int
@@ -291,6 +296,7 @@ class Report:
     clf: str
     key: str
     store: str
+    root: str
     n_found: int
     n_train: int
     n_test: int

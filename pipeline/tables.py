@@ -18,26 +18,27 @@ if TYPE_CHECKING:
     from pipeline.stages.models import ModelEntry
 
 
-def render_extraction(extraction: Extraction) -> RenderableType:
+def render_extraction(extraction: Extraction) -> Text:
     """Return what an extraction did: rows, skipped images, time, and where the store is."""
-    rows = [
-        ("images", f"{extraction.n_found:,} found = {extraction.n_cached:,} cached"),
-        ("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"),
-        ("store", str(extraction.store)),
-    ]
     n_skipped = sum(extraction.skipped.values())
-    rows[0] = (rows[0][0], f"{rows[0][1]} + {n_skipped:,} skipped")
-    rows[1:1] = [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
-    if extraction.skipped_csv:
-        rows.append(("skipped list", str(extraction.skipped_csv)))
+    counts = (
+        f"{extraction.n_found:,} found = {extraction.n_cached:,} cached + {n_skipped:,} skipped"
+    )
+    rows = [("images", counts)]
+    rows += [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
+    rows.append(("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"))
     if extraction.n_computed:
         speed = extraction.n_computed / max(extraction.seconds, 1e-9)
-        timing = f"{extraction.seconds:.1f} s, {speed:,.0f} images/s with {extraction.engine}"
-        rows.insert(-1 if not extraction.skipped_csv else -2, ("time", timing))
+        rows.append(
+            ("time", f"{extraction.seconds:.1f} s, {speed:,.0f} images/s with {extraction.engine}")
+        )
+    rows.append(("store", str(extraction.store)))
+    if extraction.skipped_csv:
+        rows.append(("list of skipped", str(extraction.skipped_csv)))
     return _facts(f"{extraction.dataset} × {extraction.model}", rows)
 
 
-def render_estimate(estimate: Estimate) -> RenderableType:
+def render_estimate(estimate: Estimate) -> Text:
     """Return what an extraction would cost."""
     rows = [
         ("images", f"{estimate.n_images:,} in {estimate.n_classes:,} classes"),
@@ -95,7 +96,7 @@ def render_datasets(datasets: Iterable[DatasetEntry]) -> RenderableType:
     return table
 
 
-def render_fit(headline: str, folder: Path | None) -> RenderableType:
+def render_fit(headline: str, folder: Path | None) -> Text:
     """Return the one line that says how good a fit is, and where it lies."""
     return _facts(headline, [("fit", str(folder or "not kept"))])
 
@@ -107,16 +108,12 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _facts(title: str, rows: list[tuple[str, str]]) -> Table:
-    # Text, not str: names of folders may contain what rich takes for markup.
-    table = Table(
-        box=None, show_header=False, pad_edge=False, title=Text(title), title_justify="left"
-    )
-    table.add_column(style="dim")
-    table.add_column(overflow="fold")
-    for name, value in rows:
-        table.add_row(name, Text(value))
-    return table
+def _facts(title: str, rows: list[tuple[str, str]]) -> Text:
+    """Return a title and what there is to say below it, each on a line however long it is."""
+    width = max(len(name) for name, _ in rows)
+    lines = [Text(title, style="bold")]
+    lines += [Text.assemble((f"  {name:{width}}  ", "dim"), value) for name, value in rows]
+    return Text("\n").join(lines)
 
 
 def _duration(seconds: float) -> str:

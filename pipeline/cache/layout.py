@@ -127,9 +127,8 @@ class RowIds:
         self._offsets = read_array(open_array(sample, "offsets"))
         self.sha256 = read_array(open_array(sample, "sha256"))
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """Every row's path, in order."""
+    def decode_paths(self) -> tuple[str, ...]:
+        """Return every row's path, in order."""
         return decode_names(self._blob)
 
     def of(self, span: slice) -> bytes:

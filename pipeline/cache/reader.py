@@ -173,7 +173,7 @@ def _read_checked(path: Path, group: zarr.Group) -> FeatureTable:
         kept = values[ok[span]]
         features[filled : filled + len(kept)] = kept
         filled += len(kept)
-    rows = np.flatnonzero(ok)
+    rows, paths = np.flatnonzero(ok), ids.decode_paths()
     attributes: Mapping[str, Any] = group.attrs
     return FeatureTable(
         features=features,
@@ -182,7 +182,8 @@ def _read_checked(path: Path, group: zarr.Group) -> FeatureTable:
         split=read_array(open_array(group, "split"))[rows],
         group=read_array(open_array(group, "group"))[rows],
         sha256=ids.sha256[rows],
-        paths=tuple(ids.paths[i] for i in rows),
+        paths=tuple(paths[row] for row in rows),
+        root=attributes["provenance"]["root"],
         dataset=attributes["dataset"],
         model=attributes["recipe"]["model"],
         key=attributes["key"],

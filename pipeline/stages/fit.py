@@ -134,6 +134,7 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
         clf=config.clf,
         key=table.key,
         store=store,
+        root=table.root,
         n_found=table.n_found,
         n_train=len(part.train),
         n_test=len(part.test),

@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 from pipeline import cache
+from pipeline.cache import layout
 from pipeline.cache.writer import StoreWriter
 from pipeline.errors import (
     CacheCorruptError,
@@ -123,6 +124,12 @@ class TestStore:
         assert (table.dataset, table.model, table.key) == ("some-photos", "fake", recipe.key)
         assert table.n_found == 70
         assert table.skipped == {"corrupt or truncated image": 2}
+
+    def test_the_paths_are_decoded_once_not_once_a_row(self, store, monkeypatch):
+        calls = []
+        monkeypatch.setattr(layout, "decode_names", lambda blob: calls.append(1) or ("x",) * 70)
+        cache.read_features(store)
+        assert len(calls) == 1
 
     def test_it_is_plain_zarr_that_anyone_can_read(self, store, manifest):
         group = zarr.open_group(store, mode="r")
