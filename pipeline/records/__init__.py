@@ -1,0 +1,24 @@
+"""What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
+
+from pipeline.records.names import csv_path, decode_names, encode_names
+from pipeline.records.recipe import FORMAT_VERSION, Recipe
+from pipeline.records.results import Estimate, Extraction, FitResult, OnProgress, Report
+from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Split, Status
+
+__all__ = [
+    "FORMAT_VERSION",
+    "Estimate",
+    "Extraction",
+    "FeatureTable",
+    "FitResult",
+    "ImageBatch",
+    "Manifest",
+    "OnProgress",
+    "Recipe",
+    "Report",
+    "Split",
+    "Status",
+    "csv_path",
+    "decode_names",
+    "encode_names",
+]

@@ -1,0 +1,21 @@
+"""Names that come from a file system: any bytes but NUL, carried as str by surrogate escapes."""
+
+from __future__ import annotations
+
+
+def encode_names(names: tuple[str, ...]) -> bytes:
+    """Join names into one byte blob, each ended by a NUL, which no file name can contain."""
+    return b"".join(name.encode("utf-8", "surrogateescape") + b"\0" for name in names)
+
+
+def decode_names(blob: bytes) -> tuple[str, ...]:
+    """Split what `encode_names` joined."""
+    return tuple(name.decode("utf-8", "surrogateescape") for name in blob.split(b"\0")[:-1])
+
+
+def csv_path(path: str) -> str:
+    """Return a relative path as it is safe in a CSV that a spreadsheet opens.
+
+    A cell that begins with = + - or @ would run as a formula. "./" in front names the same file.
+    """
+    return f"./{path}" if path[:1] in "=+-@\t\r" else path

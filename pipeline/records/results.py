@@ -1,0 +1,211 @@
+"""What the stages come to, as the commands print it and as JSON has it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+OnProgress = Callable[[int, int], None]
+"""Called with what is done and the total, 0 while that is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one fit did and how well: the content of metrics.json, numbers as JSON has them.
+
+    Attributes
+    ----------
+    dataset, model, clf : str
+    key, store : str
+        Of the transfer values that were classified: the recipe's key, the store's file name.
+    root : str
+        Folder that the paths of `mistakes` count from.
+    n_found, n_train, n_test : int
+        Images; n_found = n_train + n_test + the sum of `skipped`.
+    skipped : mapping of str to int
+        Images that have no transfer values, by reason.
+    split : str
+        How the test rows were chosen.
+    class_names : tuple of str
+    confusion_matrix : tuple of tuple of int, of shape (n_classes, n_classes)
+        Rows are the true classes, columns the predicted ones.
+    accuracy, balanced_accuracy, macro_f1, baseline : float
+        On the test rows, 0-1; `baseline` always answers the most frequent class of the
+        training rows.
+    accuracy_ci : tuple of float
+        95 % Wilson score interval of the accuracy.
+    per_class : tuple of mapping
+        ``name precision recall f1 n_test n_train`` of each class, in class order; a ratio with
+        nothing to divide by is None.
+    confused_pairs : tuple of mapping
+        ``true predicted count``, most frequent first.
+    mistakes : tuple of mapping
+        ``path true predicted score`` of the wrong answers given with most confidence.
+    score_kind : str
+        "probability", or "decision" where the classifier has none.
+    cv : mapping or None
+        ``n_folds mean std scores``: accuracy of cross-validation within the training rows.
+    fit_seconds : float
+        The fit alone: without reading the transfer values, without cross-validation.
+    settings : mapping
+        `FitConfig.to_dict()`, with the C that was used.
+    notes : tuple of str
+        Sentences on what a reader could stumble over.
+    """
+
+    dataset: str
+    model: str
+    clf: str
+    key: str
+    store: str
+    root: str
+    n_found: int
+    n_train: int
+    n_test: int
+    skipped: Mapping[str, int]
+    split: str
+    class_names: tuple[str, ...]
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    accuracy: float
+    accuracy_ci: tuple[float, float]
+    balanced_accuracy: float
+    macro_f1: float
+    baseline: float
+    per_class: tuple[Mapping[str, Any], ...]
+    confused_pairs: tuple[Mapping[str, Any], ...]
+    mistakes: tuple[Mapping[str, Any], ...]
+    score_kind: str
+    cv: Mapping[str, Any] | None
+    fit_seconds: float
+    settings: Mapping[str, Any]
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Report:
+        """Rebuild a report from `to_dict`, also after a way through JSON."""
+        rebuilt: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in fields.items()
+        }
+        rebuilt["confusion_matrix"] = tuple(tuple(row) for row in fields["confusion_matrix"])
+        return cls(**rebuilt)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FitResult:
+    """A fit's report, and where the fit lies.
+
+    Attributes
+    ----------
+    report : Report
+    folder : Path or None
+        None if the cache is read-only, which `report.notes` then says.
+    reused : bool
+        Whether it was there already and nothing was computed.
+    """
+
+    report: Report
+    folder: Path | None
+    reused: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        folder = None if self.folder is None else str(self.folder)
+        return {**self.report.to_dict(), "folder": folder, "reused": self.reused}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extraction:
+    """What `extract` did, or found done.
+
+    Attributes
+    ----------
+    store : Path
+    dataset, model : str
+    n_found, n_cached, n_features : int
+        Images found, rows with values, values a row.
+    skipped : mapping of str to int
+        How many images were skipped, by reason: n_found = n_cached + their sum.
+    skipped_csv : Path or None
+        The list of them.
+    n_computed : int
+        Rows that this call computed; the others were there.
+    seconds : float
+        Of this call, from the first image to the last.
+    engine : str or None
+        Engine and device; None if nothing was computed.
+    """
+
+    store: Path
+    dataset: str
+    model: str
+    n_found: int
+    n_cached: int
+    n_features: int
+    skipped: Mapping[str, int]
+    skipped_csv: Path | None
+    n_computed: int = 0
+    seconds: float = 0.0
+    engine: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "store": str(self.store),
+            "dataset": self.dataset,
+            "model": self.model,
+            "n_found": self.n_found,
+            "n_cached": self.n_cached,
+            "n_features": self.n_features,
+            "skipped": dict(self.skipped),
+            "skipped_csv": str(self.skipped_csv) if self.skipped_csv else None,
+            "n_computed": self.n_computed,
+            "seconds": round(self.seconds, 3),
+            "engine": self.engine,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What an extraction would cost, measured on every image and one batch.
+
+    Attributes
+    ----------
+    n_images, n_classes, n_features : int
+    skipped : mapping of str to int
+        Images that would be skipped, by reason.
+    seconds : float
+        Expected duration: the slower of decoding and inference, since they overlap.
+    megabytes : float
+        Size of the store before compression, 10⁶ bytes.
+    engine : str
+    """
+
+    n_images: int
+    n_classes: int
+    n_features: int
+    skipped: Mapping[str, int]
+    seconds: float
+    megabytes: float
+    engine: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return {
+            "n_images": self.n_images,
+            "n_classes": self.n_classes,
+            "n_features": self.n_features,
+            "skipped": dict(self.skipped),
+            "seconds": round(self.seconds, 1),
+            "megabytes": round(self.megabytes, 2),
+            "engine": self.engine,
+        }
