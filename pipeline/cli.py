@@ -104,7 +104,7 @@ def fit_command(
     from pipeline.printing import render_headline
     from pipeline.tables import render_fit
 
-    chosen = store or find_store(cache_dir, dataset=dataset, model=model)
+    chosen = store or find_store(cache_dir, **_named(dataset, model))
     result = _fit(terminal, chosen, config, overwrite=overwrite)
     terminal.result(
         render_fit(render_headline(result.report), result.folder), result.to_dict(), as_json=json
@@ -129,7 +129,7 @@ def report_command(
     from pipeline.printing import render_report
     from pipeline.stages.report import report
 
-    result = report(cache_dir, fit=fit, dataset=dataset, model=model, clf=clf)
+    result = report(cache_dir, fit=fit, clf=clf, **_named(dataset, model))
     terminal.result(
         render_report(result.report, width=terminal.width, encoding=terminal.encoding),
         result.to_dict(),
@@ -200,9 +200,10 @@ def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
 
 
 def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
-    from pipeline.stages.extract import estimate
+    from pipeline.stages.extract import estimate, prepare
 
-    job = _prepare(terminal, config)
+    with terminal.progress("Reading the images") as on_progress:
+        job = prepare(config, on_progress=on_progress, offline=True)
     with terminal.progress("Decoding") as on_progress:
         return estimate(job, _open_engine(job), on_progress=on_progress)
 
@@ -252,6 +253,17 @@ def _fit(terminal: Terminal, store: Path, config: FitConfig, *, overwrite: bool)
 
     terminal.note(f"Fitting {config.clf} on {store} ...")
     return fit(store, config)
+
+
+def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:
+    """Return the names that `extract` gave to what is called so: `vgg16` for VGG16."""
+    from pipeline.backbones.specs import get_spec
+    from pipeline.datasets import name_dataset
+
+    return {
+        "dataset": dataset and name_dataset(dataset),
+        "model": model and get_spec(model).name,
+    }
 
 
 def _check_skipped(extraction: Extraction, *, strict: bool) -> None:

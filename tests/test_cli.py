@@ -85,6 +85,16 @@ class TestExtract:
         assert "1 not an image" in done.stdout
         assert not cache.exists()
 
+    def test_a_dry_run_downloads_nothing(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+        done = run("extract", "--dry-run", "--dataset", "dogs-vs-cats", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "which downloads 825 MB" in done.stderr
+        done = run("extract", "--dry-run", "--model", "vgg16", cwd=tmp_path)
+        assert done.returncode == 1
+        assert "By hand: fetch" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+
     @pytest.mark.parametrize(
         ("words", "code", "message"),
         [
@@ -197,6 +207,12 @@ class TestFitAndReport:
         assert sum(map(sum, matrix)) == fields["n_test"]
         right = sum(matrix[i][i] for i in range(3))
         assert fields["accuracy"] == pytest.approx(right / fields["n_test"])
+
+    @pytest.mark.parametrize("words", [("--dataset", "photos/"), ("--model", "EfficientNetLite0")])
+    def test_a_fit_is_found_by_what_extract_was_told(self, fitted, words):
+        folder, _ = fitted
+        assert run("report", *words, cwd=folder).stdout == run("report", cwd=folder).stdout
+        assert run("fit", *words, cwd=folder).returncode == 0
 
     def test_a_fit_can_be_named_by_its_folder(self, fitted):
         folder, _ = fitted

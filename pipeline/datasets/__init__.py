@@ -1,5 +1,5 @@
 """From a name, a folder or a table to a `Manifest`; imports nothing slower than numpy."""
 
-from pipeline.datasets.resolve import is_present, load_manifest, needs_fetch
+from pipeline.datasets.resolve import is_present, load_manifest, name_dataset, needs_fetch
 
-__all__ = ["is_present", "load_manifest", "needs_fetch"]
+__all__ = ["is_present", "load_manifest", "name_dataset", "needs_fetch"]

@@ -59,8 +59,16 @@ def load_manifest(
     else:
         _check_table(path)
         listing = read_table(path, label_column=label_column)
-    name = dataset if _is_name(dataset) else path.name if path.is_dir() else path.stem
-    return build_manifest(safe_name(name), listing, limit=limit, on_progress=on_progress)
+    return build_manifest(name_dataset(dataset), listing, limit=limit, on_progress=on_progress)
+
+
+def name_dataset(dataset: str) -> str:
+    """Return what a data set is called in the cache: `pets` for ../photos/pets/ or pets.csv."""
+    if _is_name(dataset):
+        return dataset
+    path = Path(dataset).expanduser()
+    is_table = path.suffix.lower() in TABLE_EXTENSIONS and not path.is_dir()
+    return safe_name(path.stem if is_table else path.resolve().name)
 
 
 def is_present(name: str, data_dir: Path) -> bool:

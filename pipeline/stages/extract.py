@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pipeline import __version__
 from pipeline.backbones.precision import resolve_precision
 from pipeline.backbones.specs import BackboneSpec, get_spec
-from pipeline.backbones.weights import WeightsFile, fetch_weights
+from pipeline.backbones.weights import WeightsFile, fetch_weights, resolve_weights
 from pipeline.cache import (
     StoreWriter,
     count_skipped,
@@ -113,6 +113,7 @@ def prepare(
     *,
     on_progress: OnProgress | None = None,
     on_download: OnProgress | None = None,
+    offline: bool = False,
 ) -> ExtractJob:
     """Settle what an extraction is: its rows, its recipe and its store.
 
@@ -123,6 +124,8 @@ def prepare(
         Called with (images hashed, images in all).
     on_download : callable, optional
         Called with (bytes of the weights received, bytes in all), if they are not here yet.
+    offline : bool
+        Download nothing: weights that are not here are an error.
 
     Raises
     ------
@@ -132,7 +135,10 @@ def prepare(
     image_size = config.image_size or spec.input_size
     check_at_least(f"--image-size of {spec.name}", image_size, spec.smallest_size)
     precision = resolve_precision(config.precision, device=config.device)
-    weights = fetch_weights(spec, config.weights, on_progress=on_download)
+    if offline:
+        weights = resolve_weights(spec, config.weights)
+    else:
+        weights = fetch_weights(spec, config.weights, on_progress=on_download)
     manifest = load_manifest(
         config.dataset,
         data_dir=config.data_dir,
