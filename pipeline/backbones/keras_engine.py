@@ -10,14 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backbones.batching import pad_batch
-from pipeline.backbones.quiet_keras import keras
+from pipeline.backbones.quiet_keras import keras, without_chatter
 from pipeline.errors import BackboneError
 
 
 def list_gpus() -> list[str]:
     """Return the GPUs that Keras sees: "gpu:0", "gpu:1", ..."""
     try:
-        return list(keras.distribution.list_devices("gpu"))
+        with without_chatter():  # TensorFlow starts its GPU side here
+            return list(keras.distribution.list_devices("gpu"))
     except (NotImplementedError, RuntimeError, ValueError):
         # JAX raises RuntimeError when it has no GPU; some backends cannot list devices at all.
         return []

@@ -9,7 +9,7 @@ from pipeline.config import PRECISIONS, check_choice
 from pipeline.errors import ConfigError
 
 _CPU_INFO = Path("/proc/cpuinfo")
-_NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 # x86: AMX tiles or AVX-512; Arm: the bfloat16 extension.
 _BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 
@@ -53,7 +53,7 @@ def resolve_precision(precision: str, *, device: str = "auto") -> str:
     kind, _ = parse_device(device)
     if precision != "auto":
         return precision
-    if kind == "gpu" or (kind == "auto" and _NVIDIA_DRIVER.exists()):
+    if kind == "gpu" or (kind == "auto" and NVIDIA_DRIVER.exists()):
         return "bfloat16"
     try:
         cpu_info = _CPU_INFO.read_text(encoding="utf-8", errors="replace")

@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from pipeline.backbones.precision import NVIDIA_DRIVER
 from pipeline.backbones.weights import keras_models_dir
 
 _CHATTER = (
@@ -21,11 +22,14 @@ _CHATTER = (
     b"This TensorFlow binary is optimized to use available CPU instructions",
     b"To enable the following instructions",
 )
+# Where there is no NVIDIA driver nobody expects a GPU; where there is one, these say what is wrong.
+_CHATTER_WITHOUT_DRIVER = (b"Could not find cuda drivers", b"failed call to cuInit")
 
 
 @contextmanager
 def without_chatter() -> Iterator[None]:
     """Hold back what is written to file descriptor 2 and pass on all but the known chatter."""
+    chatter = _CHATTER if NVIDIA_DRIVER.exists() else _CHATTER + _CHATTER_WITHOUT_DRIVER
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held_back:
         stderr = os.dup(2)
@@ -38,7 +42,7 @@ def without_chatter() -> Iterator[None]:
             os.close(stderr)
             held_back.seek(0)
             for line in held_back:
-                if not any(words in line for words in _CHATTER):
+                if not any(words in line for words in chatter):
                     os.write(2, line)
 
 

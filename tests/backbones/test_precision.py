@@ -37,7 +37,7 @@ def test_auto_is_settled_by_the_machine(tmp_path, monkeypatch):
     cpu_info = tmp_path / "cpuinfo"
     driver = tmp_path / "driver"
     monkeypatch.setattr(precision, "_CPU_INFO", cpu_info)
-    monkeypatch.setattr(precision, "_NVIDIA_DRIVER", driver)
+    monkeypatch.setattr(precision, "NVIDIA_DRIVER", driver)
     assert resolve_precision("auto") == "float32"
     cpu_info.write_text("flags : avx2\n")
     assert resolve_precision("auto") == "float32"

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from pipeline.backbones import quiet_keras
 from pipeline.backbones.quiet_keras import without_chatter
 
 RUN_A_NETWORK = """
@@ -29,6 +30,19 @@ def test_chatter_is_dropped_and_everything_else_is_passed_on(capfd):
         "F0000 something went really wrong",
         "afterwards",
     ]
+
+
+@pytest.mark.parametrize("has_driver", [False, True])
+def test_what_is_wrong_with_a_gpu_is_said_where_there_is_one(
+    capfd, monkeypatch, tmp_path, has_driver
+):
+    driver = tmp_path / "version"
+    if has_driver:
+        driver.touch()
+    monkeypatch.setattr(quiet_keras, "NVIDIA_DRIVER", driver)
+    with without_chatter():
+        os.write(2, b"E0000 cuda_platform.cc:52] failed call to cuInit: UNKNOWN ERROR (303)\n")
+    assert bool(capfd.readouterr().err) == has_driver
 
 
 def test_an_error_inside_does_not_swallow_what_was_written(capfd):
