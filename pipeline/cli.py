@@ -18,8 +18,9 @@ from pipeline.console import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pipeline.backbones.engine import Engine
     from pipeline.records import Estimate, Extraction, FitResult, Report
-    from pipeline.stages.extract import Engine, ExtractJob
+    from pipeline.stages.extract import ExtractJob
 
 GATE_FAILED = 3
 SOME_SKIPPED = 4

@@ -5,12 +5,9 @@ Importing this module imports Keras and OpenVINO; `precision.py` has what can be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pipeline.backbones.engine import Engine
 from pipeline.backbones.headless import build_headless
 from pipeline.backbones.keras_engine import KerasEngine, list_gpus
 from pipeline.backbones.openvino_engine import OpenVINOEngine
@@ -21,40 +18,6 @@ from pipeline.config import check_choice
 from pipeline.errors import BackboneError
 
 ENGINES = ("keras", "openvino")
-
-
-class Engine(Protocol):
-    """A compiled backbone: one batch shape, one device, one precision.
-
-    Attributes
-    ----------
-    name : str
-        "keras" or "openvino".
-    device : str
-        "cpu", "gpu:0", ...
-    batch_size : int
-    image_size : int
-        Side of the square input in pixels.
-    width : int
-        Transfer values an image.
-    versions : dict of str to str
-        Of the libraries that compute the values.
-    """
-
-    name: str
-    device: str
-    batch_size: int
-    image_size: int
-    width: int
-    versions: dict[str, str]
-
-    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the transfer values, (n, width), of (n, H, W, 3) RGB images, n <= batch_size."""
-        ...
-
-    def infer_many(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Yield `infer` of every batch, in order, working ahead while the caller prepares more."""
-        ...
 
 
 def open_engine(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +60,7 @@ class KerasEngine:
             self._model = build()
         self.image_size = int(self._model.input_shape[1])
         self.width = int(self._model.output_shape[1])
-        self.versions = _versions()
+        self.versions: Mapping[str, str] = _versions()
 
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the transfer values, (n, width), of (n, H, W, 3) RGB images, n <= batch_size."""

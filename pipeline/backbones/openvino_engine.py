@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,10 @@ class OpenVINOEngine:
         self.batch_size = batch_size
         self.image_size = int(model.input_shape[1])
         self.width = int(model.output_shape[1])
-        self.versions = {"keras": keras.__version__, "openvino": str(ov.__version__)}
+        self.versions: Mapping[str, str] = {
+            "keras": keras.__version__,
+            "openvino": str(ov.__version__),
+        }
         try:
             self._compiled = _compile(model, batch_size, self.image_size, precision)
         except RuntimeError as exc:

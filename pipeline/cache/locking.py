@@ -17,6 +17,8 @@ from pipeline.errors import CacheError, CacheLockedError
 def lock_store(path: Path) -> Iterator[None]:
     """Hold the store's lock; the operating system frees it when the process dies.
 
+    What a process that died while it held the lock left half made is removed.
+
     Raises
     ------
     CacheLockedError
@@ -37,6 +39,8 @@ def lock_store(path: Path) -> Iterator[None]:
             f"Cannot write to {path.parent}: {exc}. Make it writable, or give another --cache-dir."
         ) from exc
     try:
+        for leftover in path.parent.glob(f".{path.name}.*.partial"):
+            shutil.rmtree(leftover)
         yield
     finally:
         lock.release()

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
+from pipeline.backbones.engine import Engine
 from pipeline.backbones.precision import resolve_precision
 from pipeline.backbones.specs import BackboneSpec, get_spec
 from pipeline.backbones.weights import WeightsFile, fetch_weights, resolve_weights
@@ -38,39 +38,6 @@ from pipeline.datasets import load_manifest
 from pipeline.errors import CacheError, CacheNotFoundError, EmptyDatasetError
 from pipeline.images import Geometry, read_batches
 from pipeline.records import Estimate, Extraction, Manifest, OnProgress, Recipe, Status
-
-
-class Engine(Protocol):
-    """What the stage needs of a backbone that is ready to run."""
-
-    @property
-    def name(self) -> str:
-        """Which engine it is."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """What it computes on."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """The most images it takes at once."""
-        ...
-
-    @property
-    def width(self) -> int:
-        """Transfer values an image."""
-        ...
-
-    @property
-    def versions(self) -> Mapping[str, str]:
-        """Versions of the libraries that compute the values."""
-        ...
-
-    def infer_many(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Yield float32 (n, width) for each uint8 (n, height, width, 3), in order."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

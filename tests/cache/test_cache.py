@@ -229,6 +229,16 @@ class TestWriting:
         assert len(StoreWriter(path, recipe).pending) == 2
         assert [p.name for p in path.parent.iterdir()] == [path.name]
 
+    def test_what_a_killed_creator_left_is_removed(self, tmp_path, recipe):
+        path = cache.store_path(tmp_path, "x", recipe)
+        leftover = path.with_name(f".{path.name}.12ab34cd.partial")
+        other = path.with_name(".other-00000000.zarr.12ab34cd.partial")
+        (leftover / "features").mkdir(parents=True)
+        other.mkdir()
+        with cache.lock_store(path):
+            assert not leftover.exists()
+        assert other.exists()
+
     def test_a_second_process_is_told_that_the_store_is_locked(self, tmp_path, recipe):
         path = cache.store_path(tmp_path, "x", recipe)
         code = (
