@@ -214,8 +214,12 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
     from pipeline.stages.extract import prepare
 
     if needs_fetch(config.dataset, config.data_dir):
+        from pipeline.datasets.catalog import find_spec
         from pipeline.stages.fetch import fetch
 
+        spec = find_spec(config.dataset)
+        if spec is not None and spec.files:
+            terminal.note(f"The files of {spec.name} must have the hashes {spec.hash_source}.")
         with terminal.progress(f"Fetching {config.dataset}") as on_progress:
             fetch(config.dataset, config.data_dir, lambda _, done, n: on_progress(done, n))
     with (

@@ -91,6 +91,7 @@ def render_datasets(datasets: Iterable[DatasetEntry]) -> RenderableType:
             lines += [
                 Text(f"not here; by hand, put into {dataset.folder}/:"),
                 *(Text(f"  {url}", overflow="fold") for url in dataset.urls),
+                Text(f"hashes {dataset.hash_source}", style="dim"),
             ]
         table.add_row(Text(dataset.name, style="bold"), Group(*lines))
     return table

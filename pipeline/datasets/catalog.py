@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_TFDS = "tensorflow/datasets, tensorflow_datasets/url_checksums/{}.txt"
+_TFDS = "recorded by tensorflow/datasets (url_checksums/{}.txt)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +98,8 @@ DOGS_VS_CATS = DatasetSpec(
         ),
     ),
     # Microsoft publishes no hash, and replaced this archive once before (it was ..._3367a.zip).
-    hash_source="recorded by other projects (gomlx/gomlx, examples/dogsvscats); size as servers "
-    "announced it in published logs",
+    hash_source="recorded by other projects (gomlx among them), not by Microsoft: trust on first "
+    "use",
     by_hand=("dogs-vs-cats.zip", "train.zip"),
 )
 

@@ -168,8 +168,10 @@ def extract(
     with lock_store(job.store):
         if job.config.overwrite and job.store.exists():
             delete_store(job.store)
-        started = time.perf_counter()
+        if on_progress:
+            on_progress(0, len(job.manifest))  # loading a network takes seconds: show life
         engine = open_engine(job)
+        started = time.perf_counter()
         try:
             n_computed = _fill(job, engine, on_progress)
         except OSError as exc:
