@@ -87,9 +87,9 @@ def open_engine(
 def _choose_device(device: str) -> str:
     """Return "cpu" or "gpu:N", making sure that a GPU asked for is there."""
     kind, number = parse_device(device)
+    gpus = list_gpus()  # for a CPU too: TensorFlow looks for GPUs anyway, and here it is quiet
     if kind == "cpu":
         return "cpu"
-    gpus = list_gpus()
     if kind == "auto":
         return "gpu:0" if gpus else "cpu"
     if number >= len(gpus):
