@@ -189,6 +189,8 @@ def read_info(folder: Path) -> dict[str, Any]:
         raw = (folder / INFO).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as exc:
         raise ClassifierNotFoundError(f"There is no fit at {folder}. Run: fit") from exc
+    except OSError as exc:
+        raise ClassifierError(f"{folder / INFO} cannot be read: {exc}.") from exc
     try:
         info: dict[str, Any] = json.loads(raw)
         unsealed = {name: value for name, value in info.items() if name != "sha256"}
@@ -215,6 +217,8 @@ def _read_vouched(folder: Path, name: str, info: Mapping[str, Any]) -> bytes:
         content = (folder / name).read_bytes()
     except FileNotFoundError as exc:
         raise ArtifactTamperedError(f"{folder / name} is gone. {REDO_HINT}") from exc
+    except OSError as exc:
+        raise ClassifierError(f"{folder / name} cannot be read: {exc}.") from exc
     found, expected = hashlib.sha256(content).hexdigest(), info["files"][name]
     if found != expected:
         raise ArtifactTamperedError(
@@ -227,6 +231,18 @@ def _read_vouched(folder: Path, name: str, info: Mapping[str, Any]) -> bytes:
 def read_file(folder: Path, name: str) -> bytes:
     """Return one of a fit's files, checked against its hash: `METRICS`, `PREDICTIONS`, `MODEL`."""
     return _read_vouched(folder, name, read_info(folder))
+
+
+def verify_files(folder: Path) -> None:
+    """Check every file of a fit against its hash.
+
+    Raises
+    ------
+    ClassifierNotFoundError, ArtifactTamperedError, ClassifierError
+    """
+    info = read_info(folder)
+    for name in info["files"]:
+        _read_vouched(folder, name, info)
 
 
 def read_report(folder: Path) -> Report:
@@ -311,6 +327,8 @@ def newest_fit(
 def _list_fits(cache_dir: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     for path in sorted(cache_dir.glob(f"*/*.fits/[!.]*/{INFO}")):
         try:
-            yield path.parent, json.loads(path.read_bytes())
-        except (OSError, ValueError):  # damaged: reading it by its name says what is wrong
-            continue
+            info = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue  # damaged: reading it by its name says what is wrong
+        if isinstance(info, dict):
+            yield path.parent, info

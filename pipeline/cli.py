@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline import __version__, options
-from pipeline.commands import add_command
+from pipeline.commands import add_command, signals
 from pipeline.config import ExtractConfig, FitConfig
 from pipeline.console import Terminal
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,6 +81,7 @@ def extract_command(
     if dry_run:
         estimate = _estimate(terminal, config)
         terminal.result(render_estimate(estimate), estimate.to_dict(), as_json=json)
+        _check_skipped(estimate, strict=strict)
         return
     extraction = _extract(terminal, config)
     terminal.result(render_extraction(extraction), extraction.to_dict(), as_json=json)
@@ -101,6 +103,7 @@ def fit_command(
     json: options.JsonArg = False,
 ) -> None:
     """Fit a classifier on cached transfer values and measure it on images it has not seen."""
+    _check_gate(min_accuracy)
     from pipeline.cache import find_store
     from pipeline.printing import render_headline
     from pipeline.tables import render_fit
@@ -127,6 +130,7 @@ def report_command(
     json: options.JsonArg = False,
 ) -> None:
     """Print how good a fit is: accuracy, confusion matrix, and what it gets wrong."""
+    _check_gate(min_accuracy)
     from pipeline.printing import render_report
     from pipeline.stages.report import report
 
@@ -150,6 +154,7 @@ def run_command(
     json: options.JsonArg = False,
 ) -> None:
     """Extract, fit and report in one go."""
+    _check_gate(min_accuracy)
     from pipeline.printing import render_report
 
     extraction = _extract(terminal, config)
@@ -201,8 +206,15 @@ def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
 
 
 def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
+    from pipeline.datasets import needs_fetch
+    from pipeline.datasets.catalog import find_spec
     from pipeline.stages.extract import estimate, prepare
 
+    spec = find_spec(config.dataset)
+    if spec is not None and not spec.files and needs_fetch(spec.name, config.data_dir):
+        from pipeline.stages.fetch import fetch
+
+        fetch(spec.name, config.data_dir)  # embedded: nothing is downloaded
     with terminal.progress("Reading the images") as on_progress:
         job = prepare(config, on_progress=on_progress, offline=True)
     with terminal.progress("Decoding") as on_progress:
@@ -230,24 +242,26 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
 
 
 def _open_engine(job: ExtractJob) -> Engine:
-    # Keras takes seconds to load: only where there is something to compute.
-    from pipeline.backbones.engines import open_engine
+    with signals.hold():
+        # Keras takes seconds to load: only where there is something to compute.
+        from pipeline.backbones.engines import open_engine
 
-    return open_engine(
-        job.spec,
-        job.weights,
-        image_size=job.recipe.input_size,
-        layers=job.recipe.layers,
-        pooling=job.recipe.pooling,
-        batch_size=job.config.batch_size,
-        device=job.config.device,
-        precision=job.recipe.precision,
-    )
+        return open_engine(
+            job.spec,
+            job.weights,
+            image_size=job.recipe.input_size,
+            layers=job.recipe.layers,
+            pooling=job.recipe.pooling,
+            batch_size=job.config.batch_size,
+            device=job.config.device,
+            precision=job.recipe.precision,
+        )
 
 
 def _fit(terminal: Terminal, store: Path, config: FitConfig, *, overwrite: bool) -> FitResult:
     from pipeline.stages.report import find_fit
 
+    store = store if store.name else store.resolve()  # `fit .` within a store
     found = None if overwrite else find_fit(store, config)
     if found is not None:
         terminal.note("Already fitted: nothing to do.")
@@ -271,9 +285,15 @@ def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:
     }
 
 
-def _check_skipped(extraction: Extraction, *, strict: bool) -> None:
-    if strict and extraction.skipped:
+def _check_skipped(result: Extraction | Estimate, *, strict: bool) -> None:
+    if strict and result.skipped:
         raise typer.Exit(SOME_SKIPPED)
+
+
+def _check_gate(least: float | None) -> None:
+    """Refuse a gate that no accuracy can meet, or that every one does, before any work is done."""
+    if least is not None and not 0 <= least <= 1:
+        raise ConfigError(f"--min-accuracy is a share from 0 to 1. Got: {least}.")
 
 
 def _check_accuracy(terminal: Terminal, report: Report, least: float | None) -> None:

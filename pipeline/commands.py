@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 import signal
 import sys
@@ -25,6 +26,48 @@ TERMINATED = 143
 
 class _Terminated(BaseException):
     """SIGTERM as an exception, so that locks are freed and half-made files removed."""
+
+
+class _Signals:
+    """What SIGINT and SIGTERM do: raise at once, or wait while foreign code must not be cut off.
+
+    An exception in the middle of TensorFlow's or OpenVINO's own start-up comes out as anything:
+    another error, a hang, or nothing at all.
+    """
+
+    def __init__(self) -> None:
+        self._holding = False
+        self._held: int | None = None
+
+    def install(self) -> None:
+        """Take over both signals."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._receive)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Put a signal off until the block ends; a second one does not wait."""
+        self._holding, self._held = True, None
+        try:
+            yield
+        finally:
+            self._holding = False
+            held, self._held = self._held, None
+            if held is not None:
+                self._raise(held)
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._holding and self._held is None:
+            self._held = number
+            os.write(2, b"\nStopping once the network is loaded; again to stop at once ...\n")
+            return
+        self._raise(number)
+
+    def _raise(self, number: int) -> NoReturn:
+        raise KeyboardInterrupt if number == signal.SIGINT else _Terminated
+
+
+signals = _Signals()
 
 
 def add_command(
@@ -87,7 +130,7 @@ def _ending(*, quiet: bool) -> Iterator[Terminal]:
     terminal = Terminal(quiet=quiet)
     # Pillow warns about one odd image or another without saying which.
     warnings.filterwarnings("ignore", module=r"PIL\.")
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    signals.install()
     try:
         yield terminal
     except PipelineError as exc:
@@ -99,10 +142,12 @@ def _ending(*, quiet: bool) -> Iterator[Terminal]:
     except _Terminated as exc:
         terminal.interrupted(_command_line())
         raise typer.Exit(TERMINATED) from exc
-
-
-def _on_sigterm(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+    except BrokenPipeError:  # the reader of our output has seen enough
+        raise
+    except OSError as exc:
+        # Of the machine, not of the code: no space, no permission, a name that is too long.
+        terminal.error(f"{exc}.")
+        raise typer.Exit(PipelineError.exit_code) from exc
 
 
 def _command_line() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,8 @@ class ExtractConfig:
         check_choice("--precision", self.precision, PRECISIONS)
         check_choice("--dtype", self.dtype, DTYPES)
         check_at_least("--image-size", self.image_size, 1)
+        if len(set(self.layers)) < len(self.layers):
+            raise ConfigError(f"--layer is given twice: {', '.join(self.layers)}.")
         check_at_least("--limit", self.limit, 1)
         check_at_least("--batch-size", self.batch_size, 1)
         check_at_least("--workers", self.workers, 1)
@@ -83,8 +86,8 @@ class FitConfig:
         check_choice("--clf", self.clf, CLASSIFIERS)
         if self.class_weight is not None:
             check_choice("--class-weight", self.class_weight, ("balanced",))
-        if self.C is not None and not self.C > 0:
-            raise ConfigError(f"--C must be greater than 0. Got: {self.C}.")
+        if self.C is not None and not 0 < self.C < math.inf:
+            raise ConfigError(f"--C must be a finite number greater than 0. Got: {self.C}.")
         if not 0 < self.test_size < 1:
             raise ConfigError(f"--test-size must lie between 0 and 1. Got: {self.test_size}.")
         check_at_least("--seed", self.seed, 0)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import stat
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -96,6 +97,8 @@ def decode_image(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
         try:
             image.load()
             return np.asarray(geometry.apply(_to_rgb(_upright(image))))
+        except ImageDecodeError:
+            raise
         # Pillow's decoders have raised OSError, SyntaxError, ValueError, struct.error, MemoryError
         # and more on bad files: whatever it is, it is about this one image.
         except Exception as exc:
@@ -125,8 +128,13 @@ def read_image(manifest: Manifest, row: int, geometry: Geometry) -> NDArray[np.u
     """
     path = manifest.root / manifest.paths[row]
     try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device never ends
+            raise ImageDecodeError("not a regular file", reason=Status.UNREADABLE)
+        if found.st_size != manifest.size[row]:
+            raise ImageDecodeError("the file changed after it was listed", reason=Status.CHANGED)
         data = path.read_bytes()
-    except OSError as exc:
+    except (OSError, MemoryError) as exc:
         raise ImageDecodeError(str(exc), reason=Status.UNREADABLE) from exc
     if not data:
         raise ImageDecodeError("the file has zero bytes", reason=Status.EMPTY)
@@ -216,6 +224,8 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":  # no agreed range: it would come out black
+        raise ImageDecodeError("floating-point pixels", reason=Status.FORMAT_NOT_ALLOWED)
     if image.mode.startswith("I"):
         # 16-bit grey: Pillow's own conversion would clip everything above 255 to white.
         grey = np.asarray(image).astype(np.uint32)

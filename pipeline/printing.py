@@ -67,6 +67,20 @@ def render_headline(report: Report) -> str:
     )
 
 
+def _describe_recipe(recipe: Mapping[str, Any]) -> str:
+    """Return what tells one network's transfer values from another's: weights, layers, shape."""
+    weights = str(recipe.get("weights_sha256", ""))
+    known = "random weights" if weights.startswith("random") else f"weights {weights[:8]}"
+    words = [
+        *recipe.get("layers", ()),
+        "flattened" if recipe.get("pooling") == "none" else f"{recipe.get('pooling')} pooling",
+        f"{recipe.get('input_size')} px {recipe.get('resize')}",
+        str(recipe.get("precision")),
+        known,
+    ]
+    return ", ".join(words)
+
+
 def _percent(share: float | None, digits: int = 1) -> str:
     return "-" if share is None else f"{100 * share:.{digits}f} %"
 
@@ -158,6 +172,7 @@ class _Page:
                 f"+ {n_skipped:,} skipped",
                 "",
             ),
+            ("values", _describe_recipe(report.recipe), ""),
             ("split", report.split, ""),
             ("fit", _describe_fit(report), ""),
         ]

@@ -26,6 +26,7 @@ def render_extraction(extraction: Extraction) -> Text:
     )
     rows = [("images", counts)]
     rows += [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
+    rows += [("ignored", f"{n:,} {reason}") for reason, n in extraction.ignored.items()]
     rows.append(("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"))
     if extraction.n_computed:
         speed = extraction.n_computed / max(extraction.seconds, 1e-9)

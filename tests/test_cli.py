@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import typer
 
+from pipeline import cli
 from pipeline.cli import app
+from pipeline.console import Terminal
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--image-size", "32", "--weights", "random", "--model", "efficientnet-lite0")
@@ -93,7 +97,7 @@ class TestExtract:
         done = run("extract", "--dry-run", "--model", "vgg16", cwd=tmp_path)
         assert done.returncode == 1
         assert "By hand: fetch" in done.stderr
-        assert list(tmp_path.iterdir()) == []
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["data"]  # the embedded digits
 
     @pytest.mark.parametrize(
         ("words", "code", "message"),
@@ -168,6 +172,18 @@ class TestExtract:
         assert out == ""
         assert run(*words, cwd=folder).returncode == 0
 
+    def test_what_was_passed_over_is_said(self, extracted):
+        folder, _ = extracted
+        (folder / "photos" / "red" / ".hidden.jpg").write_bytes(b"x")
+        again = run("extract", "--dataset", "photos", *SMALL, cwd=folder)
+        assert "ignored" in again.stdout
+        assert "37 found" in again.stdout
+
+    def test_a_dry_run_can_be_strict(self, extracted):
+        folder, _ = extracted
+        done = run("extract", "--dataset", "photos", *SMALL, "--dry-run", "--strict", cwd=folder)
+        assert done.returncode == 4
+
 
 @pytest.fixture(scope="module")
 def fitted(extracted):
@@ -222,10 +238,17 @@ class TestFitAndReport:
     def test_a_gate_that_is_not_met_exits_with_3(self, fitted):
         folder, _ = fitted
         assert run("report", "--min-accuracy", "0", cwd=folder).returncode == 0
-        done = run("report", "--min-accuracy", "1.1", cwd=folder)
-        assert done.returncode == 3
-        assert "below --min-accuracy" in done.stderr
-        assert "accuracy" in done.stdout  # the report is printed all the same
+        cli._check_accuracy(Terminal(), SimpleNamespace(accuracy=0.5), 0.5)
+        with pytest.raises(typer.Exit) as caught:
+            cli._check_accuracy(Terminal(), SimpleNamespace(accuracy=0.5), 0.6)
+        assert caught.value.exit_code == 3
+
+    @pytest.mark.parametrize("gate", ["1.1", "95", "-1", "nan", "inf"])
+    def test_a_gate_that_is_no_share_is_wrong_usage(self, fitted, gate):
+        folder, _ = fitted
+        done = run("report", "--min-accuracy", gate, cwd=folder)
+        assert done.returncode == 2
+        assert "a share from 0 to 1" in done.stderr
 
     def test_without_a_cache_each_says_what_to_run(self, tmp_path):
         for command, hint in (("fit", "Run: extract"), ("report", "fit")):

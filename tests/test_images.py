@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import struct
 import zlib
 
@@ -154,6 +155,7 @@ BAD = {
     "heic": (b"\0\0\0\x18ftypheic" + b"\0" * 40, Status.FORMAT_NOT_ALLOWED),
     "cut jpeg": (encode(solid("red", (200, 200)), "JPEG")[:-300], Status.CORRUPT),
     "cut png": (encode_png(np.zeros((90, 90, 3), np.uint8))[:-40], Status.CORRUPT),
+    "float": (b"Pf\n1 1\n-1.0\n" + struct.pack("<f", 0.5), Status.FORMAT_NOT_ALLOWED),
     "huge": (png_of_size(20_000, 10_000), Status.TOO_LARGE),
     "huge beyond Pillow's own limit": (png_of_size(60_000, 60_000), Status.TOO_LARGE),
 }
@@ -183,6 +185,23 @@ class TestBadImages:
         (tmp_path / "a.png").write_bytes(encode(solid("red")))
         manifest = manifest_of(tmp_path, ["a.png"])
         (tmp_path / "a.png").write_bytes(encode(solid("blue")))
+        with pytest.raises(ImageDecodeError, match="changed"):
+            read_image(manifest, 0, SQUARE)
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        (tmp_path / "a.png").write_bytes(encode(solid("red")))
+        manifest = manifest_of(tmp_path, ["a.png"])
+        (tmp_path / "a.png").unlink()
+        os.mkfifo(tmp_path / "a.png")
+        with pytest.raises(ImageDecodeError, match="not a regular file"):
+            read_image(manifest, 0, SQUARE)
+
+    def test_a_file_that_grew_is_not_read(self, tmp_path, monkeypatch):
+        (tmp_path / "a.png").write_bytes(encode(solid("red")))
+        manifest = manifest_of(tmp_path, ["a.png"])
+        with (tmp_path / "a.png").open("ab") as file:
+            file.truncate(1 << 40)  # sparse
+        monkeypatch.setattr("pathlib.Path.read_bytes", None)
         with pytest.raises(ImageDecodeError, match="changed"):
             read_image(manifest, 0, SQUARE)
 

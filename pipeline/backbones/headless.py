@@ -161,6 +161,12 @@ def _load(backbone: keras.Model, spec: BackboneSpec, weights: WeightsFile) -> No
         load_state_dict(backbone, read_state_dict(weights.path))
     else:
         _load_hdf5(backbone, spec, weights.path)
+    # ReLU6 turns NaN into 0 on some engines: such a network would look as if it worked.
+    if not all(np.isfinite(array).all() for array in backbone.get_weights()):
+        raise BackboneError(
+            f"{weights.path} holds weights that are not finite numbers. Save them again from a"
+            " network that works."
+        )
 
 
 def _randomise(backbone: keras.Model) -> None:

@@ -22,6 +22,8 @@ class Report:
         Of the transfer values that were classified: the recipe's key, the store's file name.
     root : str
         Folder that the paths of `mistakes` count from.
+    recipe : mapping
+        What decided the transfer values; see `Recipe`.
     n_found, n_train, n_test : int
         Images; n_found = n_train + n_test + the sum of `skipped`.
     skipped : mapping of str to int
@@ -61,6 +63,7 @@ class Report:
     key: str
     store: str
     root: str
+    recipe: Mapping[str, Any]
     n_found: int
     n_train: int
     n_test: int
@@ -137,6 +140,8 @@ class Extraction:
         How many images were skipped, by reason: n_found = n_cached + their sum.
     skipped_csv : Path or None
         The list of them.
+    ignored : mapping of str to int
+        Files and folders passed over without counting as found, by reason.
     n_computed : int
         Rows that this call computed; the others were there.
     seconds : float
@@ -153,6 +158,7 @@ class Extraction:
     n_features: int
     skipped: Mapping[str, int]
     skipped_csv: Path | None
+    ignored: Mapping[str, int]
     n_computed: int = 0
     seconds: float = 0.0
     engine: str | None = None
@@ -168,6 +174,7 @@ class Extraction:
             "n_features": self.n_features,
             "skipped": dict(self.skipped),
             "skipped_csv": str(self.skipped_csv) if self.skipped_csv else None,
+            "ignored": dict(self.ignored),
             "n_computed": self.n_computed,
             "seconds": round(self.seconds, 3),
             "engine": self.engine,

@@ -213,6 +213,7 @@ def describe(
         n_features=info.width,
         skipped=skipped,
         skipped_csv=skipped_csv(job.store) if skipped else None,
+        ignored=dict(job.manifest.ignored),
         n_computed=n_computed,
         seconds=seconds,
         engine=engine,

@@ -135,6 +135,7 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
         key=table.key,
         store=store,
         root=table.root,
+        recipe=dict(table.recipe),
         n_found=table.n_found,
         n_train=len(part.train),
         n_test=len(part.test),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.artifacts import fit_path, mark_used, newest_fit, read_report
+from pipeline.artifacts import fit_path, mark_used, newest_fit, read_report, verify_files
 from pipeline.cache import read_info
 from pipeline.config import FitConfig
 from pipeline.records import FitResult
@@ -55,5 +55,6 @@ def find_fit(store: Path, config: FitConfig) -> FitResult | None:
     folder = fit_path(store, key=info.key, content_sha256=info.content_sha256, config=config)
     if not info.complete or not folder.exists():
         return None
+    verify_files(folder)
     mark_used(folder)
     return FitResult(report=read_report(folder), folder=folder, reused=True)

@@ -100,6 +100,16 @@ def test_a_users_efficientnet_without_imagenets_scaling_is_left_alone(noise, tmp
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    model = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(32, 32, 3))
+    kernel = model.layers[1].weights[0]
+    kernel.assign(np.full(kernel.shape, np.nan))
+    path = tmp_path / "nan.weights.h5"
+    model.save_weights(path)
+    with pytest.raises(BackboneError, match="not finite"):
+        build("mobilenet_v2", weights=str(path), image_size=32)
+
+
 def test_random_weights_are_the_same_every_time_and_leave_the_generators_alone(noise):
     state = np.random.get_state()[1].copy()
     first = values(build("mobilenet_v2", image_size=64), noise)

@@ -76,10 +76,14 @@ def test_find_fit_does_not_trust_an_unfinished_store(store, monkeypatch):
     assert find_fit(store, FitConfig()) is None
 
 
-def test_find_fit_refuses_a_damaged_one(store):
+@pytest.mark.parametrize("name", ["metrics.json", "model.joblib", "predictions.csv"])
+def test_find_fit_refuses_a_damaged_one(store, name):
     folder = fit(store, FitConfig()).folder
-    (folder / "metrics.json").write_text("{}")
-    with pytest.raises(ArtifactTamperedError, match=r"metrics\.json.*--overwrite"):
+    (folder / name).write_text("{}")
+    with pytest.raises(ArtifactTamperedError, match=rf"{name}.*--overwrite"):
+        find_fit(store, FitConfig())
+    (folder / name).unlink()
+    with pytest.raises(ArtifactTamperedError, match="is gone"):
         find_fit(store, FitConfig())
     fit(store, FitConfig())
     assert find_fit(store, FitConfig()).report.n_test == 12
