@@ -5,16 +5,18 @@ stands in `commit`, and a store counts when it is marked complete, which happens
 """
 
 from pipeline.cache.layout import block_length, skipped_csv, store_path
-from pipeline.cache.locking import delete_store, lock_store
+from pipeline.cache.locking import lock_store
 from pipeline.cache.reader import (
     StoreInfo,
     count_skipped,
     find_store,
     list_stores,
+    mark_used,
     read_features,
     read_info,
     read_status,
 )
+from pipeline.cache.replacing import delete_store, overwrite_path, swap_store
 from pipeline.cache.writer import StoreWriter, create_store, write_skipped
 
 __all__ = [
@@ -27,10 +29,13 @@ __all__ = [
     "find_store",
     "list_stores",
     "lock_store",
+    "mark_used",
+    "overwrite_path",
     "read_features",
     "read_info",
     "read_status",
     "skipped_csv",
     "store_path",
+    "swap_store",
     "write_skipped",
 ]

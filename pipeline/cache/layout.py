@@ -7,6 +7,8 @@ rows are, their status and their values, so a valid chunk in the wrong place is 
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,14 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
+from pipeline.cache.attributes import Attributes, parse_attributes
+from pipeline.cache.damage import translated
 from pipeline.errors import CacheCorruptError, CacheNotFoundError
-from pipeline.records import FORMAT_VERSION, Recipe, decode_names, encode_names
+from pipeline.records import FORMAT_VERSION, Recipe, decode_names
 
 FORMAT = "transfer-values"
 ROW_ARRAYS = ("labels", "split", "group")
 SAMPLE_ARRAYS = ("paths", "offsets", "size", "sha256")
-REDO_HINT = "Run the same extract command with --overwrite to compute it again."
 
 
 def store_path(cache_dir: Path, dataset: str, recipe: Recipe) -> Path:
@@ -40,8 +43,82 @@ def block_length(row_bytes: int) -> int:
     return min(256, max(32, 1 << (fitting.bit_length() - 1)))
 
 
-def open_store(path: Path, mode: Any) -> zarr.Group:
-    """Open a store's group, without ever creating one.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArrayForm:
+    """What one array of a store looks like."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    chunks: tuple[int, ...]
+
+
+def array_forms(*, n: int, width: int, dtype: str, path_bytes: int) -> dict[str, ArrayForm]:
+    """Return what every array of a store must look like, by its path within the group.
+
+    Parameters
+    ----------
+    n, width : int
+        Rows, and values a row.
+    dtype : str
+        Of the values.
+    path_bytes : int
+        Length of the blob that holds the rows' paths.
+    """
+    block = block_length(width * np.dtype(dtype).itemsize)
+    whole = {
+        "labels": ((n,), "int32"),
+        "split": ((n,), "uint8"),
+        "group": ((n,), "int32"),
+        "sample/paths": ((path_bytes,), "uint8"),
+        "sample/offsets": ((n + 1,), "int64"),
+        "sample/size": ((n,), "int64"),
+        "sample/sha256": ((n, 32), "uint8"),
+    }
+    return {
+        "features": ArrayForm(shape=(n, width), dtype=dtype, chunks=(block, width)),
+        "status": ArrayForm(shape=(n,), dtype="uint8", chunks=(block,)),
+        "commit": ArrayForm(shape=(-(-n // block), 32), dtype="uint8", chunks=(1, 32)),
+        **{
+            name: ArrayForm(shape=shape, dtype=kind, chunks=shape)
+            for name, (shape, kind) in whole.items()
+        },
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """An open store of this format, of which the attributes and the arrays' forms are checked."""
+
+    path: Path
+    group: zarr.Group
+    attributes: Attributes
+
+    def array(self, name: str) -> zarr.Array[Any]:
+        """Return one of the arrays; `name` may be a path within the group."""
+        with translated(self.path, name, file=self.path / name):
+            if name not in self.group:
+                raise ValueError("it is missing")
+            found = self.group[name]
+            if not isinstance(found, zarr.Array):
+                raise TypeError("it is not an array")
+            return found
+
+    def writable(self, name: str) -> zarr.Array[Any]:
+        """Return one of the arrays such that every chunk given to it is written.
+
+        zarr leaves out chunks that equal the fill value, a block of skipped images for one, and
+        does not keep that setting in the store.
+        """
+        return self.array(name).with_config({"write_empty_chunks": True})
+
+    def read(self, name: str) -> NDArray[Any]:
+        """Return the whole of one of the arrays."""
+        with translated(self.path, name, file=self.path / name):
+            return read_array(self.array(name))
+
+
+def open_store(path: Path, mode: Any) -> Store:
+    """Open a store, without ever creating one.
 
     Raises
     ------
@@ -49,37 +126,38 @@ def open_store(path: Path, mode: Any) -> zarr.Group:
         If there is nothing at `path`.
     CacheCorruptError
         If it is not a readable store of this format and version.
+    CacheError
+        If the system does not let it be read.
     """
-    if not path.exists():
-        raise CacheNotFoundError(f"There is no store at {path}. Run: extract")
-    try:
+    with translated(path, file=path / "zarr.json"):
+        if not path.exists():
+            raise CacheNotFoundError(f"There is no store at {path}. Run: extract")
         group = zarr.open_group(path, mode=mode, use_consolidated=False)
-    except (OSError, ValueError, KeyError, TypeError) as exc:
-        raise CacheCorruptError(f"{path} is not a readable Zarr group: {exc}. {REDO_HINT}") from exc
-    found = (group.attrs.get("format"), group.attrs.get("format_version"))
-    if found != (FORMAT, FORMAT_VERSION):
-        raise CacheCorruptError(
-            f"{path} is not a store this version reads: expected format {FORMAT} version "
-            f"{FORMAT_VERSION}, found {found[0]} version {found[1]}."
-        )
-    return group
+        found = (group.attrs.get("format"), group.attrs.get("format_version"))
+        if found != (FORMAT, FORMAT_VERSION):
+            raise CacheCorruptError(
+                f"{path} is not a store this version reads: expected format {FORMAT} version "
+                f"{FORMAT_VERSION}, found {found[0]} version {found[1]}. Move it away, or give "
+                "another --cache-dir."
+            )
+        store = Store(path=path, group=group, attributes=parse_attributes(group.attrs))
+        _check_forms(store)
+    return store
 
 
-def open_array(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return one of a group's arrays; `name` may be a path within the group."""
-    found = group[name]
-    if not isinstance(found, zarr.Array):
-        raise CacheCorruptError(f"{group.store_path}: {name} is not an array.")
-    return found
-
-
-def open_writable(group: zarr.Group, name: str) -> zarr.Array[Any]:
-    """Return one of a group's arrays such that every chunk given to it is written.
-
-    zarr leaves out chunks that equal the fill value, a block of skipped images for one, and does
-    not keep that setting in the store.
-    """
-    return open_array(group, name).with_config({"write_empty_chunks": True})
+def _check_forms(store: Store) -> None:
+    n, width = store.array("features").shape
+    forms = array_forms(
+        n=n,
+        width=width,
+        dtype=store.attributes.recipe.dtype,
+        path_bytes=store.array("sample/paths").shape[0],
+    )
+    for name, form in forms.items():
+        array = store.array(name)
+        found = ArrayForm(shape=array.shape, dtype=str(array.dtype), chunks=array.chunks)
+        if found != form:
+            raise ValueError(f"{name} is {found}, expected {form}")
 
 
 def read_array(array: zarr.Array[Any]) -> NDArray[Any]:
@@ -88,19 +166,14 @@ def read_array(array: zarr.Array[Any]) -> NDArray[Any]:
 
 
 def create_array(
-    group: zarr.Group,
-    name: str,
-    shape: tuple[int, ...],
-    chunks: tuple[int, ...],
-    dtype: str,
-    fill: float,
+    group: zarr.Group, name: str, form: ArrayForm, *, fill: float = 0
 ) -> zarr.Array[Any]:
     """Create an empty array with the format's codecs."""
     return group.create_array(
         name,
-        shape=shape,
-        chunks=chunks,
-        dtype=dtype,
+        shape=form.shape,
+        chunks=form.chunks,
+        dtype=form.dtype,
         fill_value=fill,
         # zstd without a shuffle is what post-ReLU values shrink best under. The checksum is last,
         # over the bytes as they lie on disk: zarr's defaults let most single-bit flips through.
@@ -110,22 +183,13 @@ def create_array(
     )
 
 
-def create_filled_array(group: zarr.Group, name: str, values: NDArray[Any]) -> None:
-    """Create an array of one chunk that holds `values`."""
-    array = create_array(group, name, values.shape, values.shape, str(values.dtype), 0)
-    array[...] = values
-
-
 class RowIds:
     """Who a row is: its path and content hash, as the block digests bind them to their place."""
 
-    def __init__(self, group: zarr.Group) -> None:
-        sample = group["sample"]
-        if not isinstance(sample, zarr.Group):
-            raise CacheCorruptError(f"{group.store_path}: sample is not a group.")
-        self._blob = read_array(open_array(sample, "paths")).tobytes()
-        self._offsets = read_array(open_array(sample, "offsets"))
-        self.sha256 = read_array(open_array(sample, "sha256"))
+    def __init__(self, store: Store) -> None:
+        self._blob = store.read("sample/paths").tobytes()
+        self._offsets = store.read("sample/offsets")
+        self.sha256 = store.read("sample/sha256")
 
     def decode_paths(self) -> tuple[str, ...]:
         """Return every row's path, in order."""
@@ -157,11 +221,15 @@ def block_digest(
     return digest.digest()
 
 
-def content_digest(group: zarr.Group) -> str:
-    """Return the SHA-256, in hexadecimal, over the commits and every other array of a store."""
-    digest = hashlib.sha256(str(group.attrs["key"]).encode())
-    names = ("commit", *ROW_ARRAYS, *(f"sample/{name}" for name in SAMPLE_ARRAYS))
-    for name in names:
-        digest.update(read_array(open_array(group, name)).tobytes())
-    digest.update(encode_names(tuple(group.attrs["class_names"])))  # type: ignore[arg-type]
+def content_digest(store: Store) -> str:
+    """Return the SHA-256, in hexadecimal, over all that a store holds and says of its rows.
+
+    That is the key, the data set's name, classes, groups and folder, the commits, which stand for
+    status and features, and every other array.
+    """
+    about = store.attributes
+    said = [about.key, about.dataset, about.class_names, about.group_names, about.root]
+    digest = hashlib.sha256(json.dumps(said).encode())
+    for name in ("commit", *ROW_ARRAYS, *(f"sample/{name}" for name in SAMPLE_ARRAYS)):
+        digest.update(store.read(name).tobytes())
     return digest.hexdigest()

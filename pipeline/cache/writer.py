@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +18,13 @@ from pipeline.cache.layout import (
     FORMAT,
     ROW_ARRAYS,
     RowIds,
+    array_forms,
     block_digest,
-    block_length,
     content_digest,
     create_array,
-    create_filled_array,
     open_store,
-    open_writable,
-    read_array,
     skipped_csv,
 )
-from pipeline.cache.reader import read_info
 from pipeline.durable import sync, sync_tree
 from pipeline.errors import CacheError, CacheIncompleteError, CacheMismatchError
 from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, csv_path, encode_names
@@ -58,9 +55,6 @@ def create_store(
 def _build(
     path: Path, manifest: Manifest, recipe: Recipe, width: int, provenance: Mapping[str, Any]
 ) -> None:
-    n = len(manifest)
-    block = block_length(width * np.dtype(recipe.dtype).itemsize)
-    n_blocks = -(-n // block)
     attributes = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -75,18 +69,22 @@ def _build(
         "content_sha256": None,
     }
     group = zarr.create_group(path, zarr_format=3, attributes=attributes)
-    create_array(group, "features", (n, width), (block, width), recipe.dtype, np.nan)
-    create_array(group, "status", (n,), (block,), "uint8", int(Status.PENDING))
-    create_array(group, "commit", (n_blocks, 32), (1, 32), "uint8", 0)
-    for name in ROW_ARRAYS:
-        create_filled_array(group, name, getattr(manifest, name))
-    sample = group.create_group("sample")
+    group.create_group("sample")
     names = encode_names(manifest.paths)
-    ends = np.flatnonzero(np.frombuffer(names, np.uint8) == 0) + 1
-    create_filled_array(sample, "paths", np.frombuffer(names, np.uint8))
-    create_filled_array(sample, "offsets", np.concatenate([[0], ends]).astype(np.int64))
-    create_filled_array(sample, "size", manifest.size)
-    create_filled_array(sample, "sha256", manifest.sha256)
+    forms = array_forms(n=len(manifest), width=width, dtype=recipe.dtype, path_bytes=len(names))
+    for name, fill in (("features", np.nan), ("status", int(Status.PENDING)), ("commit", 0)):
+        create_array(group, name, forms[name], fill=fill)
+    blob = np.frombuffer(names, np.uint8)
+    ends = np.flatnonzero(blob == 0) + 1
+    values = {
+        **{name: getattr(manifest, name) for name in ROW_ARRAYS},
+        "sample/paths": blob,
+        "sample/offsets": np.concatenate([[0], ends]),
+        "sample/size": manifest.size,
+        "sample/sha256": manifest.sha256,
+    }
+    for name, value in values.items():
+        create_array(group, name, forms[name])[...] = value
 
 
 class StoreWriter:
@@ -99,24 +97,24 @@ class StoreWriter:
     """
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        found = read_info(path).key
+        self._store = open_store(path, "r+")
+        found = self._store.attributes.key
         if found != recipe.key:
             raise CacheMismatchError(
                 f"{path} holds another recipe: its key is {found}, expected {recipe.key}. "
                 "Move it away, or give another --cache-dir."
             )
         self.path = path
-        self._group = open_store(path, "r+")
-        self._features = open_writable(self._group, "features")
-        self._status = open_writable(self._group, "status")
-        self._commit = open_writable(self._group, "commit")
-        self._ids = RowIds(self._group)
+        self._features = self._store.writable("features")
+        self._status = self._store.writable("status")
+        self._commit = self._store.writable("commit")
+        self._ids = RowIds(self._store)
         self._block = self._features.chunks[0]
 
     @property
     def pending(self) -> list[NDArray[np.int64]]:
         """Row numbers of every block that is not committed, in order."""
-        missing: list[int] = np.flatnonzero(~read_array(self._commit).any(axis=1)).tolist()
+        missing: list[int] = np.flatnonzero(~self._store.read("commit").any(axis=1)).tolist()
         n = self._features.shape[0]
         return [np.arange(b * self._block, min((b + 1) * self._block, n)) for b in missing]
 
@@ -136,6 +134,11 @@ class StoreWriter:
         -------
         uint8 ndarray of shape (n_rows,)
             The status as written: rows with a value that is not finite are NOT_FINITE.
+
+        Raises
+        ------
+        CacheError
+            If the values do not fit, or the store was deleted meanwhile.
         """
         if features.shape != (len(rows), self._features.shape[1]):
             raise CacheError(
@@ -148,15 +151,31 @@ class StoreWriter:
         status[(status == Status.OK) & ~np.isfinite(values).all(axis=1)] = Status.NOT_FINITE
         values[status != Status.OK] = np.nan
         block, span = int(rows[0]) // self._block, slice(int(rows[0]), int(rows[-1]) + 1)
-        self._features[span] = values
-        self._status[span] = status
-        for chunk in (self.path / f"features/c/{block}/0", self.path / f"status/c/{block}"):
-            sync(chunk)
-            sync(chunk.parent)
-        sync(self.path / "features/c")
+        with self._noticing_loss():
+            self._features[span] = values
+            self._status[span] = status
+            for chunk in (self.path / f"features/c/{block}/0", self.path / f"status/c/{block}"):
+                sync(chunk)
+                sync(chunk.parent)
+            sync(self.path / "features/c")
         digest = block_digest(block, self._ids.of(span), status, values)
-        self._commit[block] = np.frombuffer(digest, np.uint8)
+        with self._noticing_loss():
+            self._commit[block] = np.frombuffer(digest, np.uint8)
         return status
+
+    def reopen(self, rows: NDArray[np.int64]) -> None:
+        """Make the blocks of some rows pending again, in a store that may be complete.
+
+        Parameters
+        ----------
+        rows : int64 ndarray of shape (n_rows,)
+        """
+        with self._noticing_loss():
+            # First no reader may take the store for whole any more.
+            self._store.group.attrs.update({"content_sha256": None, "complete": False})
+            sync(self.path / "zarr.json")
+            for block in np.unique(rows // self._block):
+                self._commit[int(block)] = np.zeros(32, np.uint8)
 
     def finish(self) -> None:
         """Mark the store complete, the last thing that is written.
@@ -165,20 +184,36 @@ class StoreWriter:
         ------
         CacheIncompleteError
             If a block is not committed.
+        CacheError
+            If the store was deleted meanwhile.
         """
-        if self.pending:
-            raise CacheIncompleteError(
-                f"{self.path} still has {len(self.pending)} blocks to write."
-            )
-        sync_tree(self.path / "commit")
-        self._group.attrs.update({"content_sha256": content_digest(self._group), "complete": True})
-        sync(self.path / "zarr.json")
-        sync(self.path)
+        with self._noticing_loss():
+            if self.pending:
+                raise CacheIncompleteError(
+                    f"{self.path} still has {len(self.pending)} blocks to write."
+                )
+            sync_tree(self.path / "commit")
+            digest = content_digest(self._store)
+            self._store.group.attrs.update({"content_sha256": digest, "complete": True})
+            sync(self.path / "zarr.json")
+            sync(self.path)
+
+    @contextmanager
+    def _noticing_loss(self) -> Iterator[None]:
+        """Refuse to write into a store that was deleted: zarr would make its folders anew."""
+        try:
+            (self.path / "zarr.json").stat()
+            yield
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise CacheError(
+                f"The cache vanished while it was being written: {exc.filename or self.path} is "
+                "gone. Run the same extract command again; what was deleted is computed anew."
+            ) from exc
 
     @property
     def status(self) -> NDArray[np.uint8]:
         """Status of every row, uint8 of shape (n_samples,)."""
-        return read_array(self._status)
+        return self._store.read("status")
 
 
 def write_skipped(store: Path, paths: tuple[str, ...], status: NDArray[np.uint8]) -> None:

@@ -8,23 +8,25 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.datasets.listing import SPLIT_NAMES, Listing, Row, describe_ignored
-from pipeline.datasets.scan import Tree, looks_like_image, scan_folder
+from pipeline.datasets.scan import Tree, begins_like_image, looks_like_image, scan_folder
 from pipeline.errors import DatasetError, EmptyDatasetError
 from pipeline.records import Split
 
 BESIDE = "beside the class folders"
+LOOSE = "loose image beside the class folders"
 NO_IMAGES = "in a folder without images"
 UNLABELLED = "without a label"
 
 LAYOUTS = """\
   root/<class>/…                        one folder for each class
-  root/train/<class>/…  root/test/…     a given split (train, val or validation, test)
+  root/train/<class>/…  root/test/…     a given split (train or training, val, valid, validation
+                                        or dev, test or testing)
   root/cat.0.jpg  root/dog.0.jpg        Kaggle's flat names, the class before the first dot
   labels.csv or labels.jsonl            with the columns file_name and label"""
 
 # Kaggle's dogs-vs-cats: cat.0.jpg ... dog.12499.jpg; its unlabelled test images are 1.jpg, 2.jpg.
 _KAGGLE_NAME = re.compile(r"(?P<label>[^./]+)\.\d+\.[^./]+")
-_TEST_FOLDER = re.compile(r"test\d*", re.IGNORECASE)
+_TEST_FOLDER = re.compile(r"test(ing)?\d*", re.IGNORECASE)
 
 
 def read_folder(root: Path) -> Listing:
@@ -46,7 +48,7 @@ def read_folder(root: Path) -> Listing:
         If the images carry no label that can be seen.
     """
     tree = scan_folder(root)
-    if not any(_may_be_image(path) for path in tree.files):
+    if not _hold_image(root, tree.files):
         raise EmptyDatasetError(_describe_empty(root, tree))
     ignored = tree.ignored.copy()
     base, rows = _read_level(root, "", tree.files, ignored)
@@ -59,27 +61,38 @@ def _read_level(
 ) -> tuple[str, list[Row]]:
     """Find the level that holds the classes; return its prefix and the rows below it."""
     folders, loose = _group_by_folder(base, files)
-    classes = _drop_folders_without_images(folders, ignored)
-    inside_folders = sum(map(len, classes.values()))
-    if not classes or (_is_kaggle_flat(loose) and len(loose) > inside_folders):
-        ignored[UNLABELLED] += inside_folders
+    classes = _drop_folders_without_images(root, folders, ignored)
+    flat = _is_kaggle_flat(loose)
+    if not classes or (flat and all(_is_unlabelled_test(root, base, *c) for c in classes.items())):
+        ignored[UNLABELLED] += sum(map(len, classes.values()))
         return base, _read_flat(root, base, loose, Split.NONE, ignored)
     splits = _given_splits(root, base, classes, ignored)
     if len(splits) == 1:
         # A lone train/ is a wrapper: with nothing to set it against, no split was given.
         name = next(iter(splits))
-        ignored[BESIDE] += len(loose)
+        _count_loose(loose, ignored)
         return _read_level(root, f"{base}{name}/", splits[name], ignored)
     if splits:
-        ignored[BESIDE] += len(loose)
+        _count_loose(loose, ignored)
         return base, _read_splits(root, base, splits, ignored)
-    if len(classes) == 1 and not any(map(looks_like_image, loose)):
+    if len(classes) == 1:
         name, inside = next(iter(classes.items()))
-        if _is_wrapper(f"{base}{name}/", inside):
+        if flat:
+            raise DatasetError(_describe_folder_and_flat(root, base, name, loose))
+        if not any(map(looks_like_image, loose)) and _is_wrapper(root, f"{base}{name}/", inside):
             ignored[BESIDE] += len(loose)
             return _read_level(root, f"{base}{name}/", inside, ignored)
-    ignored[BESIDE] += len(loose)
+    _count_loose(loose, ignored)
     return base, _label_by_folder(classes, Split.NONE)
+
+
+def _count_loose(loose: Iterable[str], ignored: Counter[str]) -> None:
+    ignored.update(LOOSE if looks_like_image(path) else BESIDE for path in loose)
+
+
+def _is_unlabelled_test(root: Path, base: str, name: str, files: Iterable[str]) -> bool:
+    """Tell whether a folder is Kaggle's test/ or test1/, whose images come without labels."""
+    return bool(_TEST_FOLDER.fullmatch(name)) and not _holds_labels(root, f"{base}{name}/", files)
 
 
 def _group_by_folder(base: str, files: Iterable[str]) -> tuple[dict[str, list[str]], list[str]]:
@@ -96,15 +109,25 @@ def _group_by_folder(base: str, files: Iterable[str]) -> tuple[dict[str, list[st
 
 
 def _drop_folders_without_images(
-    folders: Mapping[str, list[str]], ignored: Counter[str]
+    root: Path, folders: Mapping[str, list[str]], ignored: Counter[str]
 ) -> dict[str, list[str]]:
     kept = {}
     for name, files in sorted(folders.items()):
-        if any(map(_may_be_image, files)):
+        if _hold_image(root, files):
             kept[name] = files
         else:
             ignored[NO_IMAGES] += len(files)
     return kept
+
+
+def _hold_image(root: Path, files: Iterable[str]) -> bool:
+    """Tell by the names whether any file may be an image; by the content if no name says so."""
+    files = list(files)
+    return any(map(_may_be_image, files)) or _any_begins_like_image(root, files)
+
+
+def _any_begins_like_image(root: Path, files: Iterable[str]) -> bool:
+    return any(begins_like_image(f"{root}/{path}") for path in files)
 
 
 def _may_be_image(path: str) -> bool:
@@ -116,42 +139,52 @@ def _given_splits(
     root: Path, base: str, folders: Mapping[str, list[str]], ignored: Counter[str]
 ) -> dict[str, list[str]]:
     """Return the folders that are a given split, or nothing where they are classes."""
-    labelled = {n: f for n, f in folders.items() if _holds_labels(f"{base}{n}/", f)}
-    splits = {n: f for n, f in labelled.items() if n.lower() in SPLIT_NAMES}
-    rest = [n for n in folders if n not in splits]
-    if all(n.lower() in SPLIT_NAMES for n in folders) and not splits:
-        raise DatasetError(
-            _describe_unlabelled(root, base, [p for f in folders.values() for p in f])
-        )
-    has_train = any(SPLIT_NAMES[n.lower()] is Split.TRAIN for n in splits)
-    if not has_train and rest:
+    splits = {
+        name: files
+        for name, files in folders.items()
+        if name.lower() in SPLIT_NAMES and _holds_labels(root, f"{base}{name}/", files)
+    }
+    if not splits:
+        if all(name.lower() in SPLIT_NAMES for name in folders):
+            files = [path for inside in folders.values() for path in inside]
+            raise DatasetError(_describe_unlabelled(root, base, files))
         return {}
-    # Kaggle's test images come without labels, in test/ or test1/.
-    unlabelled = [n for n in rest if n not in labelled and _TEST_FOLDER.fullmatch(n)]
-    strangers = [n for n in rest if n not in unlabelled]
-    if strangers and (len(splits) > 1 or unlabelled):
-        raise DatasetError(
-            f"{root / base} holds a given split ({', '.join(sorted(splits))}) and, beside it, "
-            f"folders with images that are none: {', '.join(strangers[:5])}. Expected only train, "
-            "val, valid, validation and test. Move the others away, or give a CSV with a split "
-            "column: --dataset labels.csv."
-        )
+    rest = {name: files for name, files in folders.items() if name not in splits}
+    unlabelled = [n for n, files in rest.items() if _is_unlabelled_test(root, base, n, files)]
+    strangers = [name for name in rest if name not in unlabelled]
     if strangers:
+        inside = {name: _names_inside(f"{base}{name}/", folders[name]) for name in folders}
+        alike = any(
+            len(inside[s]) > 1 and inside[s] == inside[n] for s in splits for n in strangers
+        )
+        unclear = any(name.lower() in SPLIT_NAMES for name in strangers)
+        if len(splits) > 1 or unlabelled or alike or unclear:
+            raise DatasetError(_describe_mixed(root, base, sorted(splits), strangers))
         return {}
     ignored[UNLABELLED] += sum(len(folders[name]) for name in unlabelled)
     return splits
 
 
-def _holds_labels(base: str, files: Iterable[str]) -> bool:
+def _names_inside(base: str, files: Iterable[str]) -> frozenset[str]:
+    """Return the names of the folders directly below `base`; empty beside loose images."""
+    folders, loose = _group_by_folder(base, files)
+    return frozenset() if any(map(looks_like_image, loose)) else frozenset(folders)
+
+
+def _holds_labels(root: Path, base: str, files: Iterable[str]) -> bool:
     """Tell whether the level below `base` has class folders or Kaggle's names."""
     folders, loose = _group_by_folder(base, files)
-    return any(any(map(_may_be_image, f)) for f in folders.values()) or _is_kaggle_flat(loose)
+    return _is_kaggle_flat(loose) or any(_hold_image(root, inside) for inside in folders.values())
 
 
-def _is_wrapper(base: str, files: Iterable[str]) -> bool:
+def _is_wrapper(root: Path, base: str, files: Iterable[str]) -> bool:
     """Tell whether the only folder there is holds the classes, and is not a class itself."""
-    _, loose = _group_by_folder(base, files)
-    return _is_kaggle_flat(loose) or not any(map(looks_like_image, loose))
+    folders, loose = _group_by_folder(base, files)
+    if _is_kaggle_flat(loose):
+        return True
+    if not folders or any(map(looks_like_image, loose)):
+        return False
+    return not _any_begins_like_image(root, loose)
 
 
 def _is_kaggle_flat(paths: Iterable[str]) -> bool:
@@ -166,9 +199,9 @@ def _read_splits(
     for name, files in splits.items():
         split = SPLIT_NAMES[name.lower()]
         folders, loose = _group_by_folder(f"{base}{name}/", files)
-        classes = _drop_folders_without_images(folders, ignored)
+        classes = _drop_folders_without_images(root, folders, ignored)
         if classes:
-            ignored[BESIDE] += len(loose)
+            _count_loose(loose, ignored)
             rows += _label_by_folder(classes, split)
         else:
             rows += _read_flat(root, base, loose, split, ignored)
@@ -201,6 +234,23 @@ def _describe_empty(root: Path, tree: Tree) -> str:
     return (
         f"No image in {root}. Found there: {seen}. Expected one of these layouts:\n{LAYOUTS}\n"
         "Put images there, or try the embedded data set: --dataset digits."
+    )
+
+
+def _describe_mixed(root: Path, base: str, splits: list[str], strangers: list[str]) -> str:
+    return (
+        f"{root / base} holds a given split ({', '.join(splits)}) and, beside it, folders with "
+        f"images that are none: {', '.join(strangers[:5])}. Expected one of these layouts:\n"
+        f"{LAYOUTS}\nGive each part of the split one folder for each class, move what belongs to "
+        "none away, or give a CSV with a split column: --dataset labels.csv."
+    )
+
+
+def _describe_folder_and_flat(root: Path, base: str, name: str, loose: list[str]) -> str:
+    return (
+        f"{root / base} holds one folder with images, {name!a}, and {len(loose)} files beside it "
+        f"that have a class in their name, such as {loose[0]!a}. Expected the one or the other. "
+        "Move the folder or the files away."
     )
 
 

@@ -11,11 +11,15 @@ from pipeline.records import Split
 
 SPLIT_NAMES = {
     "train": Split.TRAIN,
+    "training": Split.TRAIN,
     "val": Split.VAL,
     "valid": Split.VAL,
     "validation": Split.VAL,
+    "dev": Split.VAL,
     "test": Split.TEST,
+    "testing": Split.TEST,
 }
+"""What a given split is called, in lower case; upper case means the same."""
 
 
 class Row(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,8 +34,8 @@ def read_table(table: Path, *, label_column: str | None = None) -> Listing:
     """List the files that a table names.
 
     Relative paths count from the table's folder; a missing extension, and the usual sub-folders
-    such as `train/`, are looked up. A file that does not exist stays a row, so that it is listed
-    as skipped and not lost.
+    such as `train/`, are looked up, the row's own split first. A file that does not exist,
+    or is a pipe or a device, stays a row, so that it is listed as skipped and not lost.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def read_table(table: Path, *, label_column: str | None = None) -> Listing:
     Raises
     ------
     DatasetError
-        If a column, a label or a split is missing or makes no sense; it names the line.
+        If a column, a label or a split is missing or makes no sense, or a row may mean several
+        files; it names the line.
     EmptyDatasetError
         If there is no row, or none of the files exists.
     """
@@ -95,13 +97,14 @@ def _find_label_column(
 
 def _list_files(table: Path, records: list[Record], columns: Columns) -> Listing:
     finder = FileFinder(table.parent, stem=table.stem)
+    find = partial(_find_file, table, finder)
     seen: dict[str, tuple[int, Row]] = {}
     ignored: Counter[str] = Counter()
     missing = []
     for line, fields in records:
         given = _read_text_field(table, line, fields, columns.path)
         row = _read_row(table, line, fields, columns, given)
-        found = finder.find(row.path)
+        found = find(line, row)
         row = row._replace(path=row.path if found is None else found)
         if row.path in seen:
             _check_same(table, line, row, *seen[row.path])
@@ -121,6 +124,17 @@ def _list_files(table: Path, records: list[Record], columns: Columns) -> Listing
     return Listing(table.parent, rows, ignored)
 
 
+def _find_file(table: Path, finder: FileFinder, line: int, row: Row) -> str | None:
+    found = finder.find(row.path, split=row.split)
+    if len(found) > 1:
+        raise DatasetError(
+            f"{table}, line {line}: {row.path!a} may be any of {len(found)} files: "
+            f"{', '.join(map(ascii, found[:5]))}. Expected one. Write the whole path with its "
+            "extension, or add a split column."
+        )
+    return found[0] if found else None
+
+
 def _read_row(
     table: Path, line: int, fields: Mapping[str, Any], columns: Columns, given: str
 ) -> Row:
@@ -132,10 +146,21 @@ def _read_row(
         )
     return Row(
         path=_normalise(table, line, given),
-        label=_read_text_field(table, line, fields, columns.label).strip(),
+        label=_read_label(table, line, fields, columns.label),
         split=SPLIT_NAMES.get(split_name.lower(), Split.NONE),
         group=_read_text_field(table, line, fields, columns.group, optional=True).strip(),
     )
+
+
+def _read_label(table: Path, line: int, fields: Mapping[str, Any], column: str) -> str:
+    """Return the label; unlike a file's name, it has to be text that people can read."""
+    label = _read_text_field(table, line, fields, column).strip()
+    if any("\udc80" <= letter <= "\udcff" for letter in label):
+        raise DatasetError(
+            f"{table}, line {line}: {column!r} is not UTF-8: {os.fsencode(label)!r}. Save the "
+            "table as UTF-8: in Excel as CSV UTF-8, or with iconv -f LATIN1 -t UTF-8."
+        )
+    return label
 
 
 def _read_text_field(

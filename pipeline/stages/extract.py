@@ -25,12 +25,14 @@ from pipeline.cache import (
     StoreWriter,
     count_skipped,
     create_store,
-    delete_store,
     lock_store,
+    mark_used,
+    overwrite_path,
     read_info,
     read_status,
     skipped_csv,
     store_path,
+    swap_store,
     write_skipped,
 )
 from pipeline.config import ExtractConfig, check_at_least
@@ -68,11 +70,12 @@ class ExtractJob:
 
     @property
     def is_done(self) -> bool:
-        """Whether the store is there and complete."""
+        """Whether the store is there, complete, and lacks no image that could be read now."""
         try:
-            return not self.config.overwrite and read_info(self.store).complete
+            complete = not self.config.overwrite and read_info(self.store).complete
         except CacheNotFoundError:
             return False
+        return complete and not len(_find_recovered(self.manifest, read_status(self.store)))
 
 
 def prepare(
@@ -164,16 +167,20 @@ def extract(
         If not one image could be used.
     """
     if job.is_done:
+        mark_used(job.store)
         return describe(job)
     with lock_store(job.store):
-        if job.config.overwrite and job.store.exists():
-            delete_store(job.store)
+        # An existing store is replaced only by a complete one.
+        replacing = job.config.overwrite and job.store.exists()
+        target = overwrite_path(job.store) if replacing else job.store
         if on_progress:
             on_progress(0, len(job.manifest))  # loading a network takes seconds: show life
         engine = open_engine(job)
         started = time.perf_counter()
         try:
-            n_computed = _fill(job, engine, on_progress)
+            n_computed = _fill(job, target, engine, on_progress)
+            if replacing:
+                swap_store(target, job.store)
         except OSError as exc:
             raise CacheError(
                 f"Writing {job.store} failed: {exc}. What was committed is kept: make room or "
@@ -253,8 +260,17 @@ def _run_once(engine: Engine, images: NDArray[np.uint8]) -> float:
     return time.perf_counter() - started
 
 
-def _fill(job: ExtractJob, engine: Engine, on_progress: OnProgress | None) -> int:
-    """Compute and commit every pending block, then mark the store complete."""
+def _find_recovered(manifest: Manifest, status: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the rows that were gone or changed while they were read, and are there again.
+
+    The manifest has just been hashed: a row whose file it could hash is as the store expects it.
+    """
+    passing = np.isin(status, (Status.UNREADABLE, Status.CHANGED))
+    return np.flatnonzero(passing & manifest.sha256.any(axis=1))
+
+
+def _fill(job: ExtractJob, store: Path, engine: Engine, on_progress: OnProgress | None) -> int:
+    """Compute and commit every pending block of a store, then mark it complete."""
     provenance = {
         "versions": {"transfer-values": __version__, **engine.versions},
         "engine": engine.name,
@@ -262,9 +278,12 @@ def _fill(job: ExtractJob, engine: Engine, on_progress: OnProgress | None) -> in
         "batch_size": engine.batch_size,
         "settings": job.config.to_dict(),
     }
-    if not job.store.exists():
-        create_store(job.store, job.manifest, job.recipe, width=engine.width, provenance=provenance)
-    writer = StoreWriter(job.store, job.recipe)
+    if not store.exists():
+        create_store(store, job.manifest, job.recipe, width=engine.width, provenance=provenance)
+    writer = StoreWriter(store, job.recipe)
+    recovered = _find_recovered(job.manifest, writer.status)
+    if len(recovered):
+        writer.reopen(recovered)
     blocks = writer.pending
     total, done = sum(len(rows) for rows in blocks), 0
     status_of: deque[NDArray[np.uint8]] = deque()

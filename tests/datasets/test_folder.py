@@ -42,7 +42,7 @@ def test_a_class_of_files_without_extension_is_not_lost(write_files):
     assert {label for _, label, _ in rows_of(write_files("0/a", "1/b.png"))} == {"0", "1"}
 
 
-@pytest.mark.parametrize("name", ["val", "valid", "validation", "VAL"])
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "VAL", "dev"])
 def test_given_splits(write_files, name):
     root = write_files("train/cat/1.jpg", f"{name}/cat/2.jpg", "test/cat/3.jpg", "train/dog/4.jpg")
     assert rows_of(root) == sorted(
@@ -165,3 +165,93 @@ def test_an_empty_folder_says_what_it_passed_over(write_files):
     message = r"1 empty folder, 1 hidden, 1 left by the operating system, 1 other files"
     with pytest.raises(EmptyDatasetError, match=message):
         read_folder(root)
+
+
+JPEG, PNG, GIF, BMP, WEBP = (
+    b"\xff\xd8\xff\xe0",
+    b"\x89PNG\r\n\x1a\n",
+    b"GIF89a",
+    b"BM\x46\0\0\0\0\0\0\0",
+    b"RIFF\x10\0\0\0WEBP",
+)
+
+
+def test_kaggles_training_and_testing_are_a_given_split(write_files):
+    root = write_files("Training/a/1.jpg", "Training/b/2.jpg", "Testing/a/3.jpg", "Testing/b/4.jpg")
+    assert [(label, split) for _, label, split in rows_of(root)] == [
+        ("a", Split.TEST),
+        ("b", Split.TEST),
+        ("a", Split.TRAIN),
+        ("b", Split.TRAIN),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "stranger"),
+    [
+        (("train/a/1.jpg", "train/b/2.jpg", "val/3.jpg"), "train", "val"),
+        (("test/a/1.jpg", "test/b/2.jpg", "train/3.jpg"), "test", "train"),
+        (("val/a/1.jpg", "test/a/2.jpg", "extra/3.jpg"), "test, val", "extra"),
+        (("train/a/1.jpg", "train/b/2.jpg", "rest/a/3.jpg", "rest/b/4.jpg"), "train", "rest"),
+        (("test/a/1.jpg", "test/b/2.jpg", "rest/a/3.jpg", "rest/b/4.jpg"), "test", "rest"),
+    ],
+)
+def test_a_split_that_is_mixed_with_something_else_is_refused(write_files, names, split, stranger):
+    message = rf"given split \({split}\).*none: {stranger}\.(?s:.)*<class>"
+    with pytest.raises(DatasetError, match=message):
+        read_folder(write_files(*names))
+
+
+def test_class_folders_win_over_loose_files_however_many(write_files):
+    loose = [f"x.{i}.jpg" for i in range(9)]
+    listing = read_folder(write_files("cat/1.jpg", "dog/2.jpg", "notes.txt", *loose))
+    assert {row.label for row in listing.rows} == {"cat", "dog"}
+    assert listing.ignored == {
+        "beside the class folders": 1,
+        "loose image beside the class folders": 9,
+    }
+
+
+def test_flat_names_win_over_more_unlabelled_test_images(write_files):
+    root = write_files("cat.0.jpg", "dog.0.jpg", "test1/1.jpg", "test1/2.jpg", "test1/3.jpg")
+    listing = read_folder(root)
+    assert {row.label for row in listing.rows} == {"cat", "dog"}
+    assert listing.ignored == {"without a label": 3}
+
+
+def test_one_folder_beside_flat_names_is_refused(write_files):
+    root = write_files("cat.0.jpg", "dog.0.jpg", "extra/1.jpg")
+    with pytest.raises(DatasetError, match="one folder with images, 'extra', and 2 files beside"):
+        read_folder(root)
+
+
+@pytest.mark.parametrize("start", [JPEG, PNG, GIF, BMP, WEBP])
+def test_a_class_whose_names_end_oddly_is_known_by_its_content(write_files, start):
+    root = write_files("cat/1.jpg", "dog/2.jpg_large", "dog/notes.txt")
+    (root / "dog" / "2.jpg_large").write_bytes(start + bytes(9))
+    assert rows_of(root) == [
+        ("cat/1.jpg", "cat", Split.NONE),
+        ("dog/2.jpg_large", "dog", Split.NONE),
+        ("dog/notes.txt", "dog", Split.NONE),
+    ]
+
+
+@pytest.mark.parametrize("start", [b"BMW is a car maker", b"RIFF\x10\0\0\0WAVE", b""])
+def test_a_folder_without_images_is_ignored_and_counted(write_files, start):
+    root = write_files("cat/1.jpg", "sound/2.odd")
+    (root / "sound" / "2.odd").write_bytes(start)
+    listing = read_folder(root)
+    assert {row.label for row in listing.rows} == {"cat"}
+    assert listing.ignored == {"in a folder without images": 1}
+
+
+@pytest.mark.parametrize("names", [("dog/2.odd",), ("cat/1.odd", "dog/2.odd")])
+def test_a_set_of_nothing_but_odd_names_is_read(write_files, names):
+    root = write_files(*names)
+    for name in names:
+        (root / name).write_bytes(JPEG)
+    assert [path for path, _, _ in rows_of(root)] == list(names)
+
+
+def test_a_lone_class_of_files_without_extension_is_a_class(write_files):
+    assert rows_of(write_files("cat/a")) == [("cat/a", "cat", Split.NONE)]

@@ -1,4 +1,8 @@
+import contextlib
+import errno
+import itertools
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -89,3 +93,101 @@ def test_has_image_looks_below_but_not_at_archives_or_hidden_files(write_files):
     assert not has_image(root / "none")
     write_files("PetImages/Cat/1.JPG")
     assert has_image(root)
+
+
+def deny_listing(monkeypatch, denied: Path) -> None:
+    """Make one folder unlistable: the tests may run as root, whom no permission stops."""
+    scandir = os.scandir
+
+    def scandir_or_deny(path):
+        if Path(path) == denied:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", scandir_or_deny)
+
+
+@pytest.mark.parametrize("denied", ["dog", "cat/black", "."])
+def test_a_folder_that_cannot_be_listed_is_refused_by_name(write_files, monkeypatch, denied):
+    root = write_files("cat/1.jpg", "cat/black/2.jpg", "dog/3.jpg")
+    deny_listing(monkeypatch, root / denied)
+    message = rf"Cannot list the folder {root / denied}: Permission denied.*Check its permissions"
+    with pytest.raises(DatasetError, match=message):
+        scan_folder(root)
+
+
+def test_what_cannot_be_listed_is_present_so_that_reading_it_says_why(write_files, monkeypatch):
+    root = write_files("cat/notes.txt")
+    deny_listing(monkeypatch, root / "cat")
+    assert has_image(root)
+
+
+def test_a_folder_of_the_system_that_cannot_be_listed_is_no_class(write_files, monkeypatch):
+    root = write_files("cat/1.jpg", "lost+found/")
+    deny_listing(monkeypatch, root / "lost+found")
+    assert scan_folder(root).files == ("cat/1.jpg",)
+
+
+def test_a_link_to_what_cannot_be_read_is_refused(write_files, monkeypatch):
+    root = write_files("cat/1.jpg", "hidden/2.jpg")
+    (root / "dog").symlink_to("hidden", target_is_directory=True)
+    realpath = os.path.realpath
+
+    def realpath_or_deny(path, *, strict=False):
+        if strict:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return realpath(path)
+
+    monkeypatch.setattr(os.path, "realpath", realpath_or_deny)
+    with pytest.raises(DatasetError, match=r"Cannot list the folder .*hidden: Permission denied"):
+        scan_folder(root)
+
+
+def test_each_folder_is_visited_once_through_links(write_files):
+    names = [f"{i:02d}" for i in range(26)]
+    root = write_files(*(f"{name}/1.jpg" for name in names))
+    for name, following in itertools.pairwise(names):
+        for link in ("a", "b"):
+            (root / name / link).symlink_to(f"../{following}", target_is_directory=True)
+    tree = scan_folder(root)
+    behind_links = {f"{name}/a/1.jpg" for name in names[:-1]}
+    assert set(tree.files) == {f"{name}/1.jpg" for name in names} | behind_links
+    # 25 links called b, and the two of each folder that was reached through a link itself.
+    assert tree.ignored == {"link to a folder that another link leads to": 25 + 2 * 24}
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_link_that_wins_does_not_depend_on_the_order_on_disk(write_files, monkeypatch, reverse):
+    root = write_files("x/1.jpg", "b/2.jpg")
+    for link in ("a", "c", "b/d"):
+        (root / link).symlink_to(root / "x", target_is_directory=True)
+    scandir = os.scandir
+
+    def scandir_in_order(path):
+        with scandir(path) as entries:
+            found = sorted(entries, key=lambda entry: entry.name, reverse=reverse)
+        return contextlib.nullcontext(found)
+
+    monkeypatch.setattr(os, "scandir", scandir_in_order)
+    assert sorted(scan_folder(root).files) == ["a/1.jpg", "b/2.jpg", "x/1.jpg"]
+
+
+def test_folders_nested_too_deeply_are_refused(write_files):
+    deep = "/".join(["d"] * 1200)
+    root = write_files("cat/1.jpg")
+    folder = root
+    with contextlib.chdir(root):
+        for _ in range(1200):
+            os.mkdir("d")  # noqa: PTH102
+            os.chdir("d")
+    assert len(str(root / deep)) > 2400
+    try:
+        with pytest.raises(DatasetError, match=r"nested more than 200 deep: 'd/d/.* Move them up"):
+            scan_folder(folder)
+    finally:
+        subprocess.run(["rm", "-rf", str(root / "d")], check=True)
+
+
+def test_folders_nested_as_deeply_as_allowed_are_read(write_files):
+    path = "d/" * 199 + "1.jpg"
+    assert scan_folder(write_files(path)).files == (path,)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.datasets.manifest import build_manifest
 from pipeline.datasets.table import read_table
 from pipeline.errors import DatasetError, EmptyDatasetError
 from pipeline.records import Split
@@ -66,7 +67,7 @@ def test_split_and_group(write_files):
 
 
 def test_kaggle_dog_breed_extensions_and_sub_folder_are_looked_up(write_files):
-    root = write_files("train/00ab.jpg", "train/01cd.PNG", "test/00ab.jpg")
+    root = write_files("train/00ab.jpg", "train/01cd.PNG", "test/02ef.jpg")
     table = write_table(root, "id,breed\n00ab,boston_bull\n01cd,dingo\n")
     assert [row.path for row in read_table(table).rows] == ["train/00ab.jpg", "train/01cd.PNG"]
 
@@ -136,10 +137,11 @@ def test_the_same_file_as_two_things_is_refused(write_files, second):
         ("path,label\n1.jpg\n", r"line 2: expected 2 values \(path,label\), got 1"),
         ("path,label\n1.jpg,a,b\n", r"line 2: expected 2 values .* got 3"),
         ('path,label\n"1.jpg,a\n', r"not a valid CSV"),
-        ("path,label,split\n1.jpg,a,dev\n", r"unknown split 'dev'\. Expected one of train"),
+        ("path,label,split\n1.jpg,a,holdout\n", r"unknown split 'holdout'\. Expected one of train"),
         ("path,label,split\n1.jpg,a,test\n2.jpg,a,\n", r"1 of 2 rows have no 'split'"),
         ("path,label\nhttps://x.org/1.jpg,a\n", r"is a web address"),
         ("path,label\n1.jpg\0,a\n", r"contains a NUL"),
+        ("path,label,label\n1.jpg,a,b\n", r"line 1: more than one column is called 'label'"),
     ],
 )
 def test_bad_tables_name_the_line(write_files, text, message):
@@ -186,6 +188,7 @@ def test_jsonl(write_files):
         ({"file_name": "2.jpg", "label": None}, "line 2: 'label' is empty"),
         ({"file_name": "2.jpg"}, "line 2: 'label' is empty"),
         ({"file_name": "2.jpg", "label": ["a", "b"]}, "line 2: 'label' is a list"),
+        ({"file_name": "2.jpg", "label": {"a": "b"}}, "line 2: 'label' is a dict"),
         ({"file_name": "2.jpg", "label": "\ud800"}, "line 2: 'label' is not valid text"),
     ],
 )
@@ -199,3 +202,104 @@ def test_broken_json_names_the_line(write_files):
     table = write_table(write_files("1.jpg"), '{"file_name": "1.jpg"\n', "x.jsonl")
     with pytest.raises(DatasetError, match="line 1: not valid JSON"):
         read_table(table)
+
+
+def test_a_row_means_the_file_of_its_own_split(write_files):
+    root = write_files("Train/1.jpg", "Train/2.jpg", "test/2.jpg", "dev/2.jpg", "dev/cat/3.png")
+    rows = ["1,cat,train", "2,dog,TRAIN", "2,cat,test", "2,cat,val", "cat/3,cat,dev"]
+    table = write_table(root, "\n".join(["id,label,split", *rows]))
+    assert [(row.path, row.split) for row in read_table(table).rows] == [
+        ("Train/1.jpg", Split.TRAIN),
+        ("Train/2.jpg", Split.TRAIN),
+        ("test/2.jpg", Split.TEST),
+        ("dev/2.jpg", Split.VAL),
+        ("dev/cat/3.png", Split.VAL),
+    ]
+
+
+def test_a_split_that_has_no_folder_does_not_hide_the_file(write_files):
+    table = write_table(write_files("images/1.jpg", "train/2.jpg"), "id,label,split\n1,a,test\n")
+    assert [row.path for row in read_table(table).rows] == ["images/1.jpg"]
+
+
+def test_a_path_that_is_written_out_wins_over_the_split(write_files):
+    root = write_files("1.jpg", "test/1.jpg")
+    table = write_table(root, "path,label,split\n1.jpg,a,test\n")
+    assert [row.path for row in read_table(table).rows] == ["1.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("names", "row"),
+    [
+        (("train/2.jpg", "test/2.jpg"), "2,a,"),
+        (("train/2.jpg", "images/2.jpg"), "2.jpg,a,"),
+        (("images/2.jpg", "train/2.jpg"), "2,a,test"),
+        (("images/2.jpg", "images/2.png"), "2,a,"),
+    ],
+)
+def test_an_id_that_means_several_files_is_refused(write_files, names, row):
+    table = write_table(write_files(*names), f"id,label,split\n{row}\n")
+    with pytest.raises(DatasetError, match=r"line 2: '2.*' may be any of 2 files: ") as caught:
+        read_table(table)
+    assert all(repr(name) in str(caught.value) for name in names)
+
+
+@pytest.mark.parametrize("name", ["train.csv", "trainLabels.csv", "Training_2.csv"])
+def test_the_split_that_the_table_is_called_after_decides(write_files, name):
+    root = write_files("train/1.jpg", "test/1.jpg")
+    assert [row.path for row in read_table(write_table(root, "id,label\n1,a\n", name)).rows] == [
+        "train/1.jpg"
+    ]
+
+
+def test_a_word_that_begins_like_a_split_decides_nothing(write_files):
+    root = write_files("train/1.jpg", "test/1.jpg")
+    with pytest.raises(DatasetError, match="may be any of 2 files"):
+        read_table(write_table(root, "id,label\n1,a\n", "trains.csv"))
+
+
+def test_columns_without_a_name_may_be_several(write_files):
+    table = write_table(write_files("1.jpg"), "path,label,,\n1.jpg,a,,\n")
+    assert [row.label for row in read_table(table).rows] == ["a"]
+
+
+def test_a_name_twice_in_a_json_object_is_refused(write_files):
+    text = '{"file_name": "1.jpg", "label": "a", "label": "b"}'
+    with pytest.raises(DatasetError, match="line 1: more than one column is called 'label'"):
+        read_table(write_table(write_files("1.jpg"), text, "x.jsonl"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_or_a_device_is_never_opened(write_files, monkeypatch):
+    root = write_files("1.jpg")
+    os.mkfifo(root / "pipe.jpg")
+    table = write_table(root, "path,label\n1.jpg,a\npipe.jpg,b\n/dev/zero,c\npipe,d\n")
+    listing = read_table(table)
+    zero = os.path.relpath("/dev/zero", root)
+    assert [row.path for row in listing.rows] == ["1.jpg", "pipe.jpg", zero, "pipe"]
+    manifest = build_manifest("set", listing)
+    size = dict(zip(manifest.paths, manifest.size.tolist(), strict=True))
+    assert size == {"1.jpg": 5, "pipe.jpg": 0, zero: 0, "pipe": 0}
+    assert manifest.sha256.any(axis=1).sum() == 1
+
+
+def test_labels_in_latin1_are_refused(write_files):
+    text = "path,label\n1.jpg,p\xe2t\xe9\n".encode("latin-1")
+    message = r"line 2: 'label' is not UTF-8: b'p\\xe2t\\xe9'\. Save the table as UTF-8"
+    with pytest.raises(DatasetError, match=message):
+        read_table(write_table(write_files("1.jpg"), text))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("start", ["", "\r\n"])
+def test_utf16_without_a_mark_is_refused(write_files, encoding, start):
+    text = f"{start}path,label\n1.jpg,a\n".encode(encoding)
+    with pytest.raises(DatasetError, match=r"looks like UTF-16 .* Save it as UTF-8"):
+        read_table(write_table(write_files("1.jpg"), text))
+
+
+def test_one_file_by_two_paths_is_one_file(write_files):
+    root = write_files("train/1.jpg")
+    (root / "images").symlink_to("train", target_is_directory=True)
+    table = write_table(root, "id,label\n1,a\n")
+    assert [row.path for row in read_table(table).rows] == ["train/1.jpg"]

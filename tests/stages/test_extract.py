@@ -92,6 +92,50 @@ class TestExtract:
         assert again.store == first.store
         assert again.n_cached == first.n_cached
 
+    def test_an_image_that_was_gone_for_a_while_is_computed_later(self, photos, tmp_path, engine):
+        config = make_config(photos, tmp_path)
+        job = prepare(config)
+        (photos / "red").rename(photos / "away")
+        first = extract(job, lambda job: engine)
+        assert first.skipped == {"cannot be read": 12}
+        (photos / "away").rename(photos / "red")
+        job = prepare(config)
+        assert job.store == first.store
+        assert not job.is_done
+        second = extract(job, lambda job: engine)
+        assert second.n_cached == 36
+        assert len(cache.read_features(second.store).features) == 36
+        assert prepare(config).is_done
+
+    def test_an_image_that_never_was_readable_is_not_tried_for_ever(self, photos, tmp_path, engine):
+        table = tmp_path / "labels.csv"
+        rows = [f"photos/{c}/{i:02}.jpg,{c}" for c in ("red", "blue") for i in range(5)]
+        table.write_text("\n".join(["path,label", *rows, "photos/red/gone.jpg,red"]))
+        config = make_config(table, tmp_path)
+        assert run(config, engine).skipped == {"cannot be read": 1}
+        assert prepare(config).is_done
+
+    def test_finding_it_done_makes_it_the_newest(self, photos, tmp_path, engine):
+        first = run(make_config(photos, tmp_path), engine)
+        second = run(make_config(photos, tmp_path, pooling="max"), engine)
+        assert cache.find_store(tmp_path / "cache") == second.store
+        run(make_config(photos, tmp_path), engine)
+        assert cache.find_store(tmp_path / "cache") == first.store
+
+    def test_an_overwrite_that_is_stopped_leaves_the_old_store_whole(
+        self, photos, tmp_path, engine
+    ):
+        first = run(make_config(photos, tmp_path), engine)
+        before = cache.read_features(first.store)
+
+        def stopped(job):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            extract(prepare(make_config(photos, tmp_path, overwrite=True)), stopped)
+        assert cache.read_features(first.store).content_sha256 == before.content_sha256
+        assert extract(prepare(make_config(photos, tmp_path)), no_engine).n_cached == 36
+
     def test_overwrite_does_it_again(self, photos, tmp_path, engine):
         run(make_config(photos, tmp_path), engine)
         extraction = run(make_config(photos, tmp_path, overwrite=True), engine)
