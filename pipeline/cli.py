@@ -194,13 +194,13 @@ def datasets_command(
 
 
 def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
-    from pipeline.stages.extract import describe, extract
+    from pipeline.stages.extract import extract
 
     job = _prepare(terminal, config)
     if job.is_done:
         terminal.note("Already extracted: nothing to do.")
-        return describe(job)
-    terminal.note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
+    else:
+        terminal.note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
     with terminal.progress("Extracting") as on_progress:
         return extract(job, _open_engine, on_progress=on_progress)
 

@@ -66,6 +66,16 @@ class TestExtract:
         assert "Already extracted" in again.stderr
         assert "37 found = 36 cached + 1 skipped" in again.stdout
 
+    def test_what_was_extracted_last_is_what_fit_takes(self, extracted, tmp_path):
+        folder, _ = extracted
+        common = ("extract", "--dataset", "photos", *SMALL, "--cache-dir", tmp_path, "--json")
+        wanted = json.loads(run(*common, "--limit", "30", cwd=folder).stdout)["store"]
+        run(*common, "--limit", "20", cwd=folder)
+        again = run(*common, "--limit", "30", cwd=folder)
+        assert "Already extracted" in again.stderr
+        fitted = json.loads(run("fit", "--cache-dir", tmp_path, "--json", cwd=folder).stdout)
+        assert fitted["store"] == Path(wanted).name
+
     def test_strict_exits_with_4_when_images_were_skipped(self, extracted):
         folder, _ = extracted
         again = run("extract", "--dataset", "photos", *SMALL, "--strict", cwd=folder)
