@@ -16,7 +16,7 @@ from pipeline.cache.reader import (
     read_info,
     read_status,
 )
-from pipeline.cache.replacing import delete_store, overwrite_path, swap_store
+from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.writer import StoreWriter, create_store, write_skipped
 
 __all__ = [
@@ -25,7 +25,6 @@ __all__ = [
     "block_length",
     "count_skipped",
     "create_store",
-    "delete_store",
     "find_store",
     "list_stores",
     "lock_store",

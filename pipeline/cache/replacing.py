@@ -1,4 +1,4 @@
-"""Deleting a store, or putting a new one in its place, such that a kill at any moment is mended.
+"""Putting a new store in the place of an old one, such that a kill at any moment is mended.
 
 Every function here is for the holder of the store's lock. What is doomed gets a `.partial` name
 first: nothing half deleted ever lies under a name that is read.
@@ -74,18 +74,6 @@ def swap_store(new: Path, path: Path) -> None:
             f"Cannot put the new store {new} in the place of {path}: {exc}. "
             f"Make {path.parent} writable, then run the same extract command again."
         ) from exc
-
-
-def delete_store(path: Path) -> None:
-    """Delete a store.
-
-    Raises
-    ------
-    CacheError
-        If it is a link or a file. Nothing is touched.
-    """
-    _check_plain(path)
-    _discard(path, path)
 
 
 def tidy(path: Path) -> None:

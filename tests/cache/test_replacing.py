@@ -1,5 +1,6 @@
 """Putting a new store in the place of an old one."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_the_new_one_takes_the_place_of_the_old_one(tmp_path, old, new):
 
 
 def test_there_need_be_no_old_one(old, new):
-    cache.delete_store(old)
+    shutil.rmtree(old)
     cache.swap_store(new, old)
     assert value_of(old) == 2
 
