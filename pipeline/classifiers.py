@@ -42,6 +42,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -51,7 +52,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
-from pipeline.errors import ClassifierError, ConfigError
+from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
 
 TAKES_C = ("logreg", "svm", "linear-svm")
 LOGREG_C_ROWS, LOGREG_C_RANGE = 30, (3e-3, 1.0)
@@ -60,6 +61,7 @@ N_NEIGHBORS = 10
 MAX_ITER = 1000
 SVC_CACHE_MB = 1000  # the whole kernel matrix of 10,000 rows is 800 MB; the default 200 thrashes
 MLP_UNITS = 256
+_MATRIX_PRODUCTS = (LogisticRegression, LinearSVC, MLPClassifier)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +203,7 @@ def fit_classifier(
     -------
     fitted : Pipeline
     notes : tuple of str
-        A sentence if the solver stopped before it converged.
+        A sentence if the solver stopped before it converged, or had nothing to go by.
 
     Raises
     ------
@@ -216,6 +218,11 @@ def fit_classifier(
         warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%")
         fitted.fit(X, y)
     notes: list[str] = []
+    if (X.min(axis=0) == X.max(axis=0)).all():
+        notes.append(
+            "The transfer values of all training images are the same: the classifier can only "
+            "guess. Is --weights or --layer the right one?"
+        )
     for warning in caught:
         if issubclass(warning.category, ConvergenceWarning):
             notes.append(_convergence_note(fitted))
@@ -269,17 +276,50 @@ def class_scores(
     -------
     float ndarray of shape (n_samples, n_classes)
         Probabilities, 0-1, or decision scores (two classes: -s and s for scikit-learn's single
-        s). A class that the classifier never saw has probability 0 or score -inf.
+        s). A class that the classifier never saw has probability 0 or score -inf. A row has the
+        same scores, bit for bit, whichever rows are beside it.
+
+    Raises
+    ------
+    FeatureMismatchError
+        If the rows are not as wide as those that the classifier was fitted on.
+    ClassifierError
+        If `X` holds a value that is not finite.
     """
-    if score_kind(classifier) == "probability":
-        known, unseen = classifier.predict_proba(X), 0.0
-    else:
-        known, unseen = classifier.decision_function(X), -np.inf
-        if known.ndim == 1:
-            known = np.column_stack([-known, known])
+    width = classifier.n_features_in_
+    if X.ndim != 2 or X.shape[1] != width:
+        raise FeatureMismatchError(
+            f"The classifier takes {width:,} transfer values an image: expected an array of shape "
+            f"(n, {width}), got {X.shape}. Extract with the model, layers, pooling and image size "
+            "that it was fitted on."
+        )
+    check_finite(X)
+    # scikit-learn refuses to answer about no rows at all, so it is asked about one.
+    asked = X if len(X) else np.zeros((1, width), X.dtype)
+    known = _score(classifier, asked)[: len(X)]
+    if known.ndim == 1:
+        known = np.column_stack([-known, known])
+    unseen = 0.0 if score_kind(classifier) == "probability" else -np.inf
     scores = np.full((len(X), n_classes), unseen, known.dtype)
     scores[:, classifier.classes_] = known
     return scores
+
+
+def _score(classifier: Pipeline, X: NDArray[np.float32]) -> NDArray[np.floating[Any]]:
+    """Return what scikit-learn says of finite rows, which does not depend on their neighbours.
+
+    A product of matrices adds up in an order that depends on their shapes: one row alone differs
+    in its last bits from the same row among others. Row by row they are equal, at about 0.1 ms
+    each. Kernels and neighbours are computed row by row already.
+    """
+    method = "predict_proba" if score_kind(classifier) == "probability" else "decision_function"
+    estimator = classifier[-1]
+    score = getattr(estimator, method)
+    with config_context(assume_finite=True, skip_parameter_validation=True):
+        scaled = classifier[:-1].transform(X)
+        if isinstance(estimator, _MATRIX_PRODUCTS):
+            return np.concatenate([score(scaled[row : row + 1]) for row in range(len(X))])
+        return np.asarray(score(scaled))
 
 
 def cross_validate(

@@ -6,25 +6,29 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline import __version__, options
-from pipeline.commands import add_command, signals
+from pipeline.commands import add_command, command_line, signals
 from pipeline.config import ExtractConfig, FitConfig
 from pipeline.console import Terminal
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, PipelineError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.backbones.engine import Engine
+    from pipeline.extraction.job import ExtractJob
     from pipeline.records import Estimate, Extraction, FitResult, Report
-    from pipeline.stages.extract import ExtractJob
+    from pipeline.stages.doctor import Check
 
 GATE_FAILED = 3
 SOME_SKIPPED = 4
+OUT_OF_TIME = 124  # as timeout(1) has it
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,6 +39,9 @@ app = typer.Typer(
 extract_app, fit_app, report_app = (
     typer.Typer(add_completion=False, pretty_exceptions_enable=False) for _ in range(3)
 )
+
+cache_app = typer.Typer(no_args_is_help=True, help="Look after the stores of transfer values.")
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:
@@ -85,6 +92,7 @@ def extract_command(
         return
     extraction = _extract(terminal, config)
     terminal.result(render_extraction(extraction), extraction.to_dict(), as_json=json)
+    _check_finished(terminal, extraction)
     terminal.note("Next: fit --clf logreg")
     _check_skipped(extraction, strict=strict)
 
@@ -158,6 +166,7 @@ def run_command(
     from pipeline.printing import render_report
 
     extraction = _extract(terminal, config)
+    _check_finished(terminal, extraction)
     result = _fit(terminal, extraction.store, fit_config, overwrite=config.overwrite)
     terminal.result(
         render_report(result.report, width=terminal.width, encoding=terminal.encoding),
@@ -193,6 +202,189 @@ def datasets_command(
     terminal.result(render_datasets(found), [d.to_dict() for d in found], as_json=json)
 
 
+@add_command([app], "doctor")
+def doctor_command(
+    terminal: Terminal,
+    *,
+    data_dir: options.DataDirArg = options.EXTRACT.data_dir,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    json: options.JsonArg = False,
+) -> None:
+    """Check this machine: libraries, devices, disk, weights, and what the network computes."""
+    from pipeline.tables import render_check, render_verdict
+
+    checks = []
+    for check in _diagnose(cache_dir, data_dir):
+        checks.append(check)
+        if not json:  # as they come: loading a deep-learning framework takes seconds
+            terminal.result(render_check(check), check.to_dict(), as_json=False)
+    healthy = all(check.state != "error" for check in checks)
+    fields = {"ok": healthy, "checks": [check.to_dict() for check in checks]}
+    terminal.result(render_verdict(checks), fields, as_json=json)
+    if not healthy:
+        raise typer.Exit(PipelineError.exit_code)
+
+
+@add_command([cache_app], "ls")
+def cache_ls_command(
+    terminal: Terminal,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    dataset: options.OnlyDatasetArg = None,
+    model: options.OnlyModelArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """List the stores: rows, size, state, fits, and when they were used last."""
+    from pipeline.stages.stores import list_cache
+    from pipeline.store_tables import render_stores
+
+    found = list_cache(cache_dir, **_named(dataset, model))
+    terminal.result(render_stores(found, cache_dir), [s.to_dict() for s in found], as_json=json)
+
+
+@add_command([cache_app], "info")
+def cache_info_command(
+    terminal: Terminal,
+    store: options.StoreNameArg = None,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    json: options.JsonArg = False,
+) -> None:
+    """Say everything about a store: recipe, what made it, rows, and size."""
+    from pipeline.stages.stores import describe_store
+    from pipeline.store_tables import render_details
+
+    details = describe_store(_choose_store(cache_dir, store))
+    terminal.result(render_details(details), details.to_dict(), as_json=json)
+
+
+@add_command([cache_app], "verify")
+def cache_verify_command(
+    terminal: Terminal,
+    store: options.VerifiedStoreArg = None,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    repair: options.RepairArg = False,
+    json: options.JsonArg = False,
+) -> None:
+    """Hash every value of one store, or of all, again; exit with code 1 if one is damaged."""
+    from pipeline.cache import list_store_paths
+    from pipeline.stages.verify import verify
+    from pipeline.store_tables import render_verification
+
+    paths = list_store_paths(cache_dir) if store is None else [_choose_store(cache_dir, store)]
+    found = []
+    for path in paths:
+        with terminal.progress(f"Verifying {path.name}") as on_progress:
+            verification = verify(path, on_progress=on_progress)
+        if repair and not verification.is_sound:
+            _repair(terminal, path)
+            verification = verify(path)
+        found.append(verification)
+    terminal.result(render_verification(found), [v.to_dict() for v in found], as_json=json)
+    if not all(verification.is_sound for verification in found):
+        raise typer.Exit(PipelineError.exit_code)
+
+
+@add_command([cache_app], "diff")
+def cache_diff_command(
+    terminal: Terminal,
+    a: options.OldStoreArg,
+    b: options.NewStoreArg,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    json: options.JsonArg = False,
+) -> None:
+    """Say what changed from one store to another: recipe, libraries, images, and values.
+
+    The exit code is 0 whether they differ or not: the output is the answer.
+    """
+    from pipeline.stages.compare import compare_stores
+    from pipeline.store_tables import render_diff
+
+    paths = [_choose_store(cache_dir, name) for name in (a, b)]
+    with terminal.progress("Comparing") as on_progress:
+        diff = compare_stores(*paths, on_progress=on_progress)
+    terminal.result(render_diff(diff), diff.to_dict(), as_json=json)
+
+
+@add_command([cache_app], "gc")
+def cache_gc_command(
+    terminal: Terminal,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    superseded: options.SupersededArg = False,
+    dry_run: options.ListOnlyArg = False,
+    json: options.JsonArg = False,
+) -> None:
+    """Remove what killed runs left behind; whatever is not of this package stays."""
+    from pipeline.stages.clean import clean_cache
+    from pipeline.store_tables import render_cleaning
+
+    cleaning = clean_cache(cache_dir, superseded=superseded, dry_run=dry_run)
+    terminal.result(render_cleaning(cleaning, cache_dir), cleaning.to_dict(), as_json=json)
+
+
+@add_command([cache_app], "export")
+def cache_export_command(
+    terminal: Terminal,
+    store: options.StoreNameArg = None,
+    *,
+    to: options.ToArg,
+    format_name: options.FormatArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    overwrite: options.ReplaceArg = False,
+    json: options.JsonArg = False,
+) -> None:
+    """Write the rows of a store that have values as NumPy arrays, CSV or Parquet."""
+    from pipeline.exporting import guess_format
+    from pipeline.stages.export import export_store
+    from pipeline.store_tables import render_export
+
+    path = _choose_store(cache_dir, store)
+    with terminal.progress("Exporting") as on_progress:
+        export = export_store(
+            path,
+            to,
+            format_name or guess_format(to),
+            overwrite=overwrite,
+            on_progress=on_progress,
+        )
+    terminal.result(render_export(export), export.to_dict(), as_json=json)
+
+
+def _repair(terminal: Terminal, store: Path) -> None:
+    from pipeline.stages.extract import prepare
+    from pipeline.stages.verify import repair, settings_of
+
+    with terminal.progress("Reading the images") as on_progress:
+        job = prepare(settings_of(store), on_progress=on_progress)
+    with terminal.progress("Repairing") as on_progress:
+        done = repair(store, job, _open_engine, on_progress=on_progress, on_note=terminal.note)
+    terminal.note(
+        f"Repaired {store}: {done.n_computed:,} rows were computed again and {done.n_copied:,} "
+        "copied."
+    )
+
+
+def _choose_store(cache_dir: Path, name: str | None) -> Path:
+    from pipeline.cache import find_store, resolve_store
+
+    return find_store(cache_dir) if name is None else resolve_store(cache_dir, name)
+
+
+def _diagnose(cache_dir: Path, data_dir: Path) -> Iterator[Check]:
+    from pipeline.stages.doctor import diagnose
+
+    checks = diagnose(cache_dir, data_dir, import_module)
+    while True:
+        with signals.hold():
+            check = next(checks, None)
+        if check is None:
+            return
+        yield check
+
+
 def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
     from pipeline.stages.extract import extract
 
@@ -202,7 +394,7 @@ def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
     else:
         terminal.note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
     with terminal.progress("Extracting") as on_progress:
-        return extract(job, _open_engine, on_progress=on_progress)
+        return extract(job, _open_engine, on_progress=on_progress, on_note=terminal.note)
 
 
 def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
@@ -283,6 +475,12 @@ def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:
         "dataset": dataset and name_dataset(dataset),
         "model": model and get_spec(model).name,
     }
+
+
+def _check_finished(terminal: Terminal, extraction: Extraction) -> None:
+    if extraction.n_left:
+        terminal.interrupted(command_line())
+        raise typer.Exit(OUT_OF_TIME)
 
 
 def _check_skipped(result: Extraction | Estimate, *, strict: bool) -> None:

@@ -137,10 +137,10 @@ def _ending(*, quiet: bool) -> Iterator[Terminal]:
         terminal.error(str(exc))
         raise typer.Exit(exc.exit_code) from exc
     except KeyboardInterrupt as exc:
-        terminal.interrupted(_command_line())
+        terminal.interrupted(command_line())
         raise typer.Exit(INTERRUPTED) from exc
     except _Terminated as exc:
-        terminal.interrupted(_command_line())
+        terminal.interrupted(command_line())
         raise typer.Exit(TERMINATED) from exc
     except BrokenPipeError:  # the reader of our output has seen enough
         raise
@@ -150,7 +150,7 @@ def _ending(*, quiet: bool) -> Iterator[Terminal]:
         raise typer.Exit(PipelineError.exit_code) from exc
 
 
-def _command_line() -> str:
+def command_line() -> str:
     """Return what was typed, to be typed again."""
     program = Path(sys.argv[0]).name
     started = ["python", "-m", "pipeline"] if program == "__main__.py" else [program]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,21 @@ def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(f"{flag} must be one of {', '.join(choices)}. Got: {value!r}.")
 
 
+def parse_duration(text: str) -> float:
+    """Return a duration in seconds; it is written as 90s, 30m, 2h or 1h30m.
+
+    Raises
+    ------
+    ConfigError
+        If it is written in another way.
+    """
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text)
+    if match is None or not text:
+        raise ConfigError(f"A duration is written as 90s, 30m, 2h or 1h30m. Got: {text!r}.")
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
 def check_at_least(flag: str, value: int | float | None, smallest: int | float) -> None:
     """Raise ConfigError unless `value` is None or at least `smallest`."""
     if value is not None and value < smallest:
@@ -30,7 +46,10 @@ def check_at_least(flag: str, value: int | float | None, smallest: int | float) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExtractConfig:
-    """What `extract` was asked to do; None leaves the choice to the backbone or the machine."""
+    """What `extract` was asked to do; None leaves the choice to the backbone or the machine.
+
+    `max_time` is in seconds.
+    """
 
     dataset: str = "digits"
     model: str = "efficientnet-lite0"
@@ -49,6 +68,7 @@ class ExtractConfig:
     precision: str = "float32"
     dtype: str = "float32"
     overwrite: bool = False
+    max_time: float | None = None
 
     def __post_init__(self) -> None:
         check_choice("--pooling", self.pooling, POOLINGS)
@@ -62,12 +82,16 @@ class ExtractConfig:
         check_at_least("--limit", self.limit, 1)
         check_at_least("--batch-size", self.batch_size, 1)
         check_at_least("--workers", self.workers, 1)
+        if self.max_time is not None and not 0 < self.max_time < math.inf:
+            raise ConfigError(f"--max-time must be longer than nothing. Got: {self.max_time} s.")
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
+        """Return, as JSON values, the fields that describe what is made, not how one run ends."""
         fields = asdict(self)
         return {
-            name: str(value) if isinstance(value, Path) else value for name, value in fields.items()
+            name: str(value) if isinstance(value, Path) else value
+            for name, value in fields.items()
+            if name not in ("overwrite", "max_time")
         }
 
 

@@ -21,7 +21,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from pipeline.records import OnProgress
+from pipeline.records import OnProgress, printable
 
 
 class SpeedColumn(ProgressColumn):
@@ -78,11 +78,11 @@ class Terminal:
     def note(self, text: str) -> None:
         """Print a line to stderr, unless quiet."""
         if not self._quiet:
-            self._err.print(Text(text))
+            self._err.print(Text(_printable_lines(text)))
 
     def error(self, text: str) -> None:
         """Print an error to stderr."""
-        self._err.print(Text.assemble(("error: ", "bold red"), text))
+        self._err.print(Text.assemble(("error: ", "bold red"), _printable_lines(text)))
 
     def interrupted(self, command: str) -> None:
         """Say how to go on, even if quiet."""
@@ -112,3 +112,7 @@ class Terminal:
                 bars.update(task, completed=done, total=total or None, visible=True)
 
             yield update
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.split("\n"))

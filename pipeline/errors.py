@@ -5,7 +5,7 @@ PipelineError                         exit 1
   DatasetError     EmptyDatasetError · ImageDecodeError · DownloadError
   CacheError       CacheNotFoundError · CacheMismatchError · CacheIncompleteError
                    CacheCorruptError · CacheLockedError
-  BackboneError    WeightsNotFoundError
+  BackboneError    WeightsNotFoundError · OutOfMemoryError
   ClassifierError  ClassifierNotFoundError · FeatureMismatchError · ArtifactTamperedError
 
 A message says what is wrong, where, what was expected, what was found, and what to do next.
@@ -75,6 +75,10 @@ class BackboneError(PipelineError):
 
 class WeightsNotFoundError(BackboneError):
     """The pretrained weights are neither on this machine nor downloadable."""
+
+
+class OutOfMemoryError(BackboneError):
+    """A batch does not fit into the memory; a smaller one may."""
 
 
 class ClassifierError(PipelineError):

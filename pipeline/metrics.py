@@ -59,15 +59,20 @@ def confusion_matrix(
     ClassifierError
         If a label is not one of the classes.
     """
-    for name, labels in (("true", y_true), ("predicted", y_pred)):
-        unknown = labels[(labels < 0) | (labels >= n_classes)]
-        if len(unknown):
-            raise ClassifierError(
-                f"A {name} label is not among the classes: expected 0 to {n_classes - 1}, "
-                f"got {unknown[0]} in {len(unknown)} rows. Run extract again with --overwrite."
-            )
+    check_labels(y_true, n_classes=n_classes, what="true")
+    check_labels(y_pred, n_classes=n_classes, what="predicted")
     cells = y_true.astype(np.int64) * n_classes + y_pred
     return np.bincount(cells, minlength=n_classes * n_classes).reshape(n_classes, n_classes)
+
+
+def check_labels(labels: NDArray[np.integer], *, n_classes: int, what: str) -> None:
+    """Raise ClassifierError if a label is not the index of one of the classes."""
+    unknown = labels[(labels < 0) | (labels >= n_classes)]
+    if len(unknown):
+        raise ClassifierError(
+            f"A {what} label is not among the classes: expected 0 to {n_classes - 1}, "
+            f"got {unknown[0]} in {len(unknown)} rows. Run extract again with --overwrite."
+        )
 
 
 def accuracy(matrix: NDArray[np.int64]) -> float:

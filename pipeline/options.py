@@ -16,6 +16,7 @@ from pipeline.config import (
     RESIZES,
     ExtractConfig,
     FitConfig,
+    parse_duration,
 )
 
 EXTRACT = ExtractConfig()
@@ -145,6 +146,15 @@ PrecisionArg = Annotated[
         _choices(PRECISIONS),
     ),
 ]
+MaxTimeArg = Annotated[
+    str | None,
+    _option(
+        "--max-time",
+        _MACHINE,
+        "Stop between two blocks after this time, with exit code 124; the same command goes on.",
+        "2h|30m|90s",
+    ),
+]
 DtypeArg = Annotated[
     str, _option("--dtype", _MACHINE, "What the values are stored as.", _choices(DTYPES))
 ]
@@ -201,6 +211,30 @@ StoreArg = Annotated[
     Path | None,
     typer.Argument(metavar="STORE", help="A store made by extract.", show_default="the newest"),
 ]
+VerifiedStoreArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STORE", help="Its path, file name, or how its key begins.", show_default="all"
+    ),
+]
+RepairArg = Annotated[
+    bool,
+    _option("--repair", _OUTPUT, "Compute damaged blocks again, from the data set they came from."),
+]
+StoreNameArg = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="STORE",
+        help="A store's path, name, or the beginning of its key, as `pipeline cache ls` has them.",
+        show_default="the newest",
+    ),
+]
+OldStoreArg = Annotated[
+    str, typer.Argument(metavar="A", help="The old store: path, name, or beginning of the key.")
+]
+NewStoreArg = Annotated[
+    str, typer.Argument(metavar="B", help="The new store: path, name, or beginning of the key.")
+]
 FitArg = Annotated[
     Path | None,
     typer.Argument(metavar="FIT", help="A folder made by fit.", show_default="the newest"),
@@ -216,6 +250,33 @@ DryRunArg = Annotated[
     ),
 ]
 OverwriteArg = Annotated[bool, _option("--overwrite", _OUTPUT, "Compute it again if it is there.")]
+OnlyDatasetArg = Annotated[
+    str | None, _option("--dataset", _CHOOSE, "Only stores of this data set.", "NAME")
+]
+OnlyModelArg = Annotated[
+    str | None, _option("--model", _CHOOSE, "Only stores of this model.", "NAME")
+]
+SupersededArg = Annotated[
+    bool,
+    _option(
+        "--superseded",
+        _CHOOSE,
+        "Also complete stores for which a newer one of the same recipe stands in, and their fits.",
+    ),
+]
+ListOnlyArg = Annotated[bool, _option("--dry-run", _OUTPUT, "Say what would go, remove nothing.")]
+ToArg = Annotated[Path, _option("--to", _OUTPUT, "The file to write; for npy the folder.", "PATH")]
+FormatArg = Annotated[
+    str | None,
+    _option(
+        "--format",
+        _OUTPUT,
+        "What to write.",
+        "npy|csv|parquet",
+        default="by the name of PATH, else npy",
+    ),
+]
+ReplaceArg = Annotated[bool, _option("--overwrite", _OUTPUT, "Replace an earlier export.")]
 JsonArg = Annotated[bool, _option("--json", _OUTPUT, "Print one JSON object instead.")]
 QuietArg = Annotated[
     bool, _option("--quiet", _OUTPUT, "Print no progress and no notes, only the result.")
@@ -244,6 +305,7 @@ def extract_config(
     device: DeviceArg = EXTRACT.device,
     precision: PrecisionArg = EXTRACT.precision,
     dtype: DtypeArg = EXTRACT.dtype,
+    max_time: MaxTimeArg = None,
     overwrite: OverwriteArg = EXTRACT.overwrite,
 ) -> ExtractConfig:
     """Return the settings of stage one; the parameters are its flags."""
@@ -264,6 +326,7 @@ def extract_config(
         device=device,
         precision=precision,
         dtype=dtype,
+        max_time=None if max_time is None else parse_duration(max_time),
         overwrite=overwrite,
     )
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 import numpy as np
 import pandas as pd
@@ -50,11 +51,11 @@ def format_predictions(
         "split": list(split),
     }
     # "score:" in front keeps these apart from the other columns, whatever the classes are called.
-    numbers = pd.DataFrame(scores, columns=[f"score:{name}" for name in class_names])
-    # As object: pandas' own strings are Arrow's where that is installed, which are strict UTF-8.
-    frame = pd.concat([pd.DataFrame(columns, dtype=object), numbers], axis=1)
-    # RFC 4180's line ends; with others a lone \r in a name would not be quoted.
-    text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
+    with _strings_of_any_bytes():
+        numbers = pd.DataFrame(scores, columns=[f"score:{name}" for name in class_names])
+        frame = pd.concat([pd.DataFrame(columns, dtype=object), numbers], axis=1)
+        # RFC 4180's line ends; with others a lone \r in a name would not be quoted.
+        text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -80,14 +81,20 @@ def parse_predictions(content: bytes) -> pd.DataFrame:
     DataFrame
         Columns path, label, prediction, split as str, and a float column score:<class> a class.
     """
-    frame = pd.read_csv(
-        io.BytesIO(content),
-        dtype=dict.fromkeys(_TEXT_COLUMNS, object),  # "007" is a name
-        keep_default_na=False,  # and so are "NA" and "null"
-        encoding="utf-8",
-        encoding_errors="surrogateescape",
-    )
-    frame["path"] = frame["path"].str.replace(r"^\./(?=[=+\-@\t\r])", "", regex=True)
-    for column in ("label", "prediction"):
-        frame[column] = frame[column].str.removeprefix("'")
+    with _strings_of_any_bytes():
+        frame = pd.read_csv(
+            io.BytesIO(content),
+            dtype=dict.fromkeys(_TEXT_COLUMNS, object),  # "007" is a name
+            keep_default_na=False,  # and so are "NA" and "null"
+            encoding="utf-8",
+            encoding_errors="surrogateescape",
+        )
+        frame["path"] = frame["path"].str.replace(r"^\./(?=[=+\-@\t\r])", "", regex=True)
+        for column in ("label", "prediction"):
+            frame[column] = frame[column].str.removeprefix("'")
     return frame
+
+
+def _strings_of_any_bytes() -> AbstractContextManager[None]:
+    """Keep pandas from Arrow's strings, its own where that is installed: they are strict UTF-8."""
+    return pd.option_context("mode.string_storage", "python")

@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.records import Report
+from pipeline.records import Report, printable
 
 MAX_MATRIX_CLASSES = 20
 MAX_CLASS_ROWS = 15
@@ -53,7 +53,8 @@ def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> Ren
         *page.classes(report),
         *page.pairs(report),
         *page.mistakes(report),
-        *page.skipped(report),
+        *page.counts("Skipped images", report.skipped),
+        *page.counts("Unusual images", report.oddities),
         *page.notes(report),
     ]
     return Group(*parts)
@@ -101,8 +102,7 @@ class _Page:
 
     def clean(self, text: str) -> str:
         """Return text in which everything can be printed, on one line."""
-        shown = "".join(c if c.isprintable() else _escape(c) for c in text)
-        return shown.encode(self.encoding, "backslashreplace").decode(self.encoding)
+        return printable(text).encode(self.encoding, "backslashreplace").decode(self.encoding)
 
     def name(self, text: str, cells: int = MAX_NAME) -> str:
         """Return a class name in at most so many cells, its middle left out if need be."""
@@ -264,15 +264,15 @@ class _Page:
         shown = _percent(score) if report.score_kind == "probability" else f"{score:.2f}"
         return pair, shown, self.clean(mistake["path"])
 
-    def skipped(self, report: Report) -> list[RenderableType]:
-        if not report.skipped:
+    def counts(self, title: str, counted: Mapping[str, int]) -> list[RenderableType]:
+        if not counted:
             return []
         table = Table.grid(padding=(0, 2))
         table.add_column(justify="right")
         table.add_column()
-        for reason, count in sorted(report.skipped.items(), key=lambda item: -item[1]):
-            table.add_row(f"{count:,}", Text(self.clean(reason)))
-        return self.section("Skipped images", table)
+        for what, count in sorted(counted.items(), key=lambda item: -item[1]):
+            table.add_row(f"{count:,}", Text(self.clean(what)))
+        return self.section(title, table)
 
     def notes(self, report: Report) -> list[RenderableType]:
         return self.section("Notes", self.bullets(report.notes)) if report.notes else []
@@ -282,10 +282,6 @@ class _Page:
         for sentence in sentences:
             table.add_row(Text("-"), Text(self.clean(sentence), style="yellow"))
         return table
-
-
-def _escape(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _describe_fit(report: Report) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,15 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.records import Estimate, Extraction
+from pipeline.records import Estimate, Extraction, printable
 
 if TYPE_CHECKING:
     from pipeline.stages.datasets import DatasetEntry
+    from pipeline.stages.doctor import Check
     from pipeline.stages.models import ModelEntry
+
+
+_ENOUGH_TO_TIME = 100  # fewer say more about the first batch than about the speed
 
 
 def render_extraction(extraction: Extraction) -> Text:
@@ -23,20 +28,27 @@ def render_extraction(extraction: Extraction) -> Text:
     n_skipped = sum(extraction.skipped.values())
     counts = (
         f"{extraction.n_found:,} found = {extraction.n_cached:,} cached + {n_skipped:,} skipped"
+        f"{f' + {extraction.n_left:,} to do' if extraction.n_left else ''}"
     )
     rows = [("images", counts)]
     rows += [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
+    rows += [("unusual", f"{n:,} {what}") for what, n in extraction.oddities.items()]
     rows += [("ignored", f"{n:,} {reason}") for reason, n in extraction.ignored.items()]
     rows.append(("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"))
+    if extraction.n_copied:
+        rows.append(("copied", f"{extraction.n_copied:,} rows that other stores had already"))
     if extraction.n_computed:
-        speed = extraction.n_computed / max(extraction.seconds, 1e-9)
-        rows.append(
-            ("time", f"{extraction.seconds:.1f} s, {speed:,.0f} images/s with {extraction.engine}")
-        )
+        rows.append(("time", _describe_speed(extraction)))
     rows.append(("store", str(extraction.store)))
     if extraction.skipped_csv:
         rows.append(("list of skipped", str(extraction.skipped_csv)))
     return _facts(f"{extraction.dataset} × {extraction.model}", rows)
+
+
+def _describe_speed(extraction: Extraction) -> str:
+    n, seconds = extraction.n_computed, extraction.seconds
+    speed = f"{n / max(seconds, 1e-9):,.0f} images/s" if n >= _ENOUGH_TO_TIME else f"{n:,} images"
+    return f"{seconds:.1f} s, {speed} with {extraction.engine}"
 
 
 def render_estimate(estimate: Estimate) -> Text:
@@ -103,6 +115,33 @@ def render_fit(headline: str, folder: Path | None) -> Text:
     return _facts(headline, [("fit", str(folder or "not kept"))])
 
 
+def render_check(check: Check) -> RenderableType:
+    """Return one line of the doctor's: a mark, what was looked at, what was found, what to do."""
+    mark, style = {"ok": ("ok", "green"), "warning": ("!", "yellow"), "error": ("x", "red")}[
+        check.state
+    ]
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=2, justify="right", style=f"bold {style}")
+    table.add_column(width=9, no_wrap=True)
+    table.add_column(overflow="fold")
+    table.add_row(mark, Text(check.name, style="bold"), Text(check.found))
+    if check.advice:
+        table.add_row("", "", Text(check.advice, style=style))
+    return table
+
+
+def render_verdict(checks: Sequence[Check]) -> Text:
+    """Return the doctor's last line."""
+    counts = Counter(check.state for check in checks)
+    parts = [
+        f"{counts[state]} {noun}{'s' if counts[state] > 1 else ''}"
+        for state, noun in (("error", "problem"), ("warning", "warning"))
+        if counts[state]
+    ]
+    style = "red" if counts["error"] else "yellow" if parts else "green"
+    return Text(f"\n{', '.join(parts) or 'Everything works'}.", style=f"bold {style}")
+
+
 def _table(*columns: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
@@ -113,8 +152,10 @@ def _table(*columns: str) -> Table:
 def _facts(title: str, rows: list[tuple[str, str]]) -> Text:
     """Return a title and what there is to say below it, each on a line however long it is."""
     width = max(len(name) for name, _ in rows)
-    lines = [Text(title, style="bold")]
-    lines += [Text.assemble((f"  {name:{width}}  ", "dim"), value) for name, value in rows]
+    lines = [Text(printable(title), style="bold")]
+    lines += [
+        Text.assemble((f"  {name:{width}}  ", "dim"), printable(value)) for name, value in rows
+    ]
     return Text("\n").join(lines)
 
 

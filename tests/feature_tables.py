@@ -37,6 +37,7 @@ def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0,
         content_sha256="cd" * 32,
         n_found=len(labels),
         skipped={},
+        oddities={},
     )
     return replace(table, **columns)
 

@@ -1,17 +1,26 @@
 import errno
+import hashlib
 import json
 import os
 import pickle
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import filelock
 import joblib
 import numpy as np
 import pytest
 
 from pipeline import artifacts, durable
+from pipeline.artifacts import description, writing
 from pipeline.config import FitConfig
-from pipeline.errors import ArtifactTamperedError, ClassifierError, ClassifierNotFoundError
+from pipeline.errors import (
+    ArtifactTamperedError,
+    ClassifierError,
+    ClassifierNotFoundError,
+    FeatureMismatchError,
+)
 from pipeline.stages.fit import fit_table
 from tests.feature_tables import make_table
 
@@ -23,9 +32,17 @@ def table():
     return make_table()
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return save(tmp_path_factory.mktemp("cache"), make_table())
+
+
 @pytest.fixture
-def folder(tmp_path, table):
-    return save(tmp_path, table)
+def folder(saved, tmp_path):
+    """A fit of `table` in a cache that is `tmp_path`."""
+    store = tmp_path / "clouds"
+    shutil.copytree(saved.parent, store / saved.parent.name)
+    return store / saved.parent.name / saved.name
 
 
 def path_of(store, table, config):
@@ -51,10 +68,17 @@ def save(cache_dir, table, config=CONFIG):
 
 def reseal(folder, **changes):
     """Change model.json as someone would who knows how its digest is made."""
-    info = json.loads((folder / "model.json").read_text())
-    info.pop("sha256")
-    info.update(changes)
-    (folder / "model.json").write_text(json.dumps(artifacts._sealed(info)))
+    info = {**artifacts.read_info(folder), **changes}
+    write_sealed(folder, info)
+
+
+def write_sealed(folder, info):
+    (folder / "model.json").write_bytes(description.to_json(description.sealed(info)))
+
+
+def listed(folder):
+    """Return what lies beside a fit, itself included; the lock stays."""
+    return sorted(path for path in folder.parent.iterdir() if path.name != ".lock")
 
 
 class Bomb:
@@ -100,14 +124,14 @@ def test_everything_that_decides_the_outcome_changes_the_name(table, monkeypatch
         path_of(store, table, replace(CONFIG, test_size=0.3)),
         path_of(store, table, replace(CONFIG, class_weight="balanced")),
     }
-    monkeypatch.setattr(artifacts, "version", lambda name: "0.0")
+    monkeypatch.setattr(description, "version", lambda name: "0.0")
     names.add(path_of(store, table, CONFIG))
-    monkeypatch.setattr(artifacts, "__version__", "0.0")
+    monkeypatch.setattr(description, "__version__", "0.0")
     names.add(path_of(store, table, CONFIG))
     assert len(names) == 10
 
 
-def test_a_wrong_model_is_never_unpickled(folder, tmp_path):
+def test_fault_53_a_wrong_model_is_never_unpickled(folder, tmp_path):
     proof = tmp_path / "executed"
     (folder / "model.joblib").write_bytes(pickle.dumps(Bomb(proof)))
     for force in (False, True):
@@ -141,7 +165,7 @@ def test_damaged_files_are_named(folder, name, damage):
         ("\n", "\n\x00"),
     ],
 )
-def test_tampered_info_is_refused(folder, old, new):
+def test_fault_55_info_that_was_edited_is_refused(folder, old, new):
     info = folder / "model.json"
     info.write_text(info.read_text().replace(old, new))
     for read in (artifacts.load_model, artifacts.read_report):
@@ -150,13 +174,13 @@ def test_tampered_info_is_refused(folder, old, new):
 
 
 @pytest.mark.parametrize("content", ["", "null", "[]", "3", "[" * 100_000])
-def test_info_that_is_no_object_is_refused(folder, content):
+def test_fault_55_info_that_is_no_object_is_refused(folder, content):
     (folder / "model.json").write_text(content)
     with pytest.raises(ArtifactTamperedError, match=r"model\.json"):
         artifacts.read_info(folder)
 
 
-def test_other_scikit_learn_is_refused_unless_forced(folder):
+def test_fault_54_other_scikit_learn_is_refused_unless_forced(folder):
     versions = artifacts.read_info(folder)["versions"]
     reseal(folder, versions={**versions, "scikit-learn": "0.1"})
     with pytest.raises(ClassifierError, match=r"scikit-learn 0\.1, here is .*--force"):
@@ -165,10 +189,111 @@ def test_other_scikit_learn_is_refused_unless_forced(folder):
     artifacts.read_report(folder)  # numbers need no scikit-learn
 
 
-def test_newer_format_is_refused(folder):
-    reseal(folder, format_version=99)
-    with pytest.raises(ClassifierError, match="format version 99; this version reads 1"):
+@pytest.mark.parametrize("number", [1, 99, "2", None])
+def test_other_formats_are_refused(folder, number):
+    reseal(folder, format_version=number)
+    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 2"):
         artifacts.read_report(folder)
+
+
+FIELDS = {
+    "format": "a zip",
+    "created": 3,
+    "dataset": None,
+    "model": ["vgg16"],
+    "clf": "tree",
+    "class_names": ["a", 3],
+    "n_features": "8",
+    "key": "../key",
+    "recipe": "none",
+    "content_sha256": 7,
+    "config": {"clf": "logreg", "shell": "rm"},
+    "versions": {"numpy": "2"},
+    "files": {"model.joblib": "ab" * 32},
+}
+
+
+def test_every_field_of_the_info_is_checked(folder):
+    assert {*FIELDS, "format_version"} == set(artifacts.read_info(folder))
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_fault_55_info_that_no_fit_writes_is_refused_although_it_is_sealed(folder, field, is_there):
+    info = artifacts.read_info(folder)
+    if is_there:
+        info[field] = FIELDS[field]
+    else:
+        del info[field]
+    write_sealed(folder, info)
+    for read in (artifacts.load_model, artifacts.read_report, artifacts.verify_files):
+        with pytest.raises(ArtifactTamperedError, match=rf"model\.json.*'{field}' must be"):
+            read(folder)
+
+
+def test_fault_55_files_elsewhere_are_never_read(folder, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("secret")
+    vouched = artifacts.read_info(folder)["files"]
+    for name in ("../../../secret", str(secret)):
+        assert (folder / name).read_text() == "secret"
+        reseal(folder, files={**vouched, name: hashlib.sha256(b"secret").hexdigest()})
+        with pytest.raises(ArtifactTamperedError, match="'files' must be"):
+            artifacts.verify_files(folder)
+        reseal_files(folder, vouched)
+
+
+def reseal_files(folder, files):
+    info = json.loads((folder / "model.json").read_text())
+    del info["sha256"]
+    write_sealed(folder, {**info, "files": files})
+
+
+@pytest.mark.parametrize("changes", [{"n_features": 9}, {"class_names": ["a", "b"]}])
+def test_fault_55_a_classifier_that_is_not_the_one_described_is_refused(folder, changes):
+    reseal(folder, **changes)
+    with pytest.raises(ArtifactTamperedError, match="is not the classifier that"):
+        artifacts.load_model(folder)
+
+
+@pytest.mark.parametrize("content", [b"{}", b"[]", b"nonsense", b'{"class_names": 3}'])
+def test_fault_55_metrics_that_are_no_report_are_refused(folder, content):
+    (folder / "metrics.json").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    reseal(folder, files={**artifacts.read_info(folder)["files"], "metrics.json": digest})
+    with pytest.raises(ArtifactTamperedError, match=r"metrics\.json is not a report"):
+        artifacts.read_report(folder)
+
+
+def test_fault_54_a_classifier_that_cannot_be_unpickled_is_an_error_that_names_it(
+    folder,
+):
+    versions = artifacts.read_info(folder)["versions"]
+    content = b"cthere_is_no_such_module\nname\n."
+    (folder / "model.joblib").write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    files = {**artifacts.read_info(folder)["files"], "model.joblib": digest}
+    reseal(folder, files=files, versions={**versions, "scikit-learn": "0.1"})
+    with pytest.raises(ClassifierError, match=r"scikit-learn 0\.1, cannot be unpickled.*no_such"):
+        artifacts.load_model(folder, force=True)
+
+
+def test_fault_32_transfer_values_of_another_recipe_are_refused(folder, table):
+    model = artifacts.load_model(folder)
+    artifacts.check_features(model, dict(table.recipe))
+    artifacts.check_features(model, {**table.recipe, "manifest_digest": "other images"})
+    for changes, words in (
+        ({"input_size": 150}, "input_size: 224, not 150"),
+        ({"layers": ["block4_pool"]}, r"layers: \['top'\], not \['block4_pool'\]"),
+        ({"weights_sha256": "ab"}, "weights_sha256: .* not 'ab'"),
+        ({"exif": "ignored"}, "exif: None, not 'ignored'"),
+        ({"resize": "pad", "precision": "bfloat16"}, "precision: .*; resize: 'crop', not 'pad'"),
+    ):
+        with pytest.raises(FeatureMismatchError, match=words):
+            artifacts.check_features(model, {**table.recipe, **changes})
+    fewer = {name: value for name, value in table.recipe.items() if name != "pooling"}
+    with pytest.raises(FeatureMismatchError, match=r"pooling: 'avg', not None\. Extract with"):
+        artifacts.check_features(model, fewer)
 
 
 def test_no_fit_says_what_to_run(tmp_path):
@@ -204,45 +329,77 @@ def test_unfinished_and_damaged_fits_are_passed_over(tmp_path, folder):
     assert artifacts.newest_fit(tmp_path) == folder
 
 
-@pytest.mark.parametrize("step", range(7))
-def test_a_failed_write_leaves_nothing(tmp_path, table, monkeypatch, step):
-    calls = iter(range(100))
+def count_steps(monkeypatch, function):
+    taken = []
+    monkeypatch.setattr(durable, "step", lambda action, path: taken.append((action, path)))
+    function()
+    return len(taken)
 
-    def sync(path):
-        if next(calls) == step:
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    for module in (durable, artifacts):
-        monkeypatch.setattr(module, "sync", sync)
-    if step == 6:  # four files, the folder, its parent: there is no seventh
-        save(tmp_path, table)
-        return
-    with pytest.raises(OSError, match="No space left"):
-        save(tmp_path, table)
-    left = list((tmp_path / "clouds").glob("*.fits/*"))
-    assert [p.name.startswith("logreg-") for p in left] == [True] * (step == 5)
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_failed_write_leaves_nothing_half_made(tmp_path, table, monkeypatch, is_there):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # slow, and of no account here
+    fitted = fit_table(table, CONFIG)
+
+    def write(cache_dir):
+        folder = path_of(cache_dir / "fake.zarr", table, CONFIG)
+        artifacts.save_fit(
+            folder,
+            classifier=fitted.classifier,
+            table=table,
+            config=CONFIG,
+            report=fitted.report,
+            predictions=fitted.predictions,
+        )
+        return folder
+
+    def prepare(name):
+        if is_there:
+            write(tmp_path / name)
+        return tmp_path / name
+
+    first = prepare("first")
+    n_steps = count_steps(monkeypatch, lambda: write(first))
+    assert n_steps > 15
+    for failing in range(n_steps):
+        monkeypatch.setattr(durable, "step", lambda action, path: None)
+        cache_dir = prepare(str(failing))
+        calls = iter(range(1000))
+
+        def fail(action, path, failing=failing, calls=calls):
+            if next(calls) == failing:
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        monkeypatch.setattr(durable, "step", fail)
+        with pytest.raises(OSError, match="No space left"):
+            write(cache_dir)
+        for folder in cache_dir.glob("fake.fits/[!.]*"):
+            artifacts.verify_files(folder)
+        monkeypatch.setattr(durable, "step", lambda action, path: None)
+        folder = write(cache_dir)
+        artifacts.load_model(folder)
+        assert listed(folder) == [folder]
 
 
 def test_a_fit_that_is_there_is_replaced(tmp_path, table, folder):
     (folder / "model.joblib").write_bytes(b"damaged")
     assert save(tmp_path, table) == folder
     artifacts.load_model(folder)
-    assert list(folder.parent.iterdir()) == [folder]
+    assert listed(folder) == [folder]
 
 
-def test_the_first_of_two_that_make_the_same_fit_stays(tmp_path, table, monkeypatch):
-    rename = Path.rename
-
-    def lose_the_race(path, target):
-        if path.suffix == ".partial" and not target.exists():
-            target.mkdir()
-            (target / "model.json").write_text("theirs")
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", lose_the_race)
-    folder = save(tmp_path, table)
-    assert (folder / "model.json").read_text() == "theirs"
-    assert list(folder.parent.iterdir()) == [folder]
+def test_fits_of_one_store_are_written_one_after_the_other(folder, tmp_path, table, monkeypatch):
+    monkeypatch.setattr(writing, "LOCK_SECONDS", 0.1)
+    living = folder.with_name(".svm-00000000.12345678.partial")
+    living.mkdir()
+    with (
+        filelock.FileLock(folder.parent / ".lock"),
+        pytest.raises(ClassifierError, match="Another process is writing a fit into"),
+    ):
+        save(tmp_path, table)
+    assert living.is_dir()  # whoever holds the lock may still be at it
+    save(tmp_path, table)
+    assert listed(folder) == [folder]
 
 
 def test_hostile_names_survive(tmp_path):

@@ -14,7 +14,7 @@ from pipeline.classifiers import (
     score_kind,
 )
 from pipeline.config import CLASSIFIERS
-from pipeline.errors import ClassifierError, ConfigError
+from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
 from tests.feature_tables import make_table
 
 
@@ -72,7 +72,7 @@ def test_same_random_state_gives_the_same_scores(clf):
 
 
 @pytest.mark.parametrize("clf", CLASSIFIERS)
-def test_constant_columns_do_no_harm(clf):
+def test_fault_45_constant_columns_do_no_harm(clf):
     table = make_table(n_per_class=40)
     X = np.hstack([table.features, np.full((len(table.labels), 2), [0, 7.3], np.float32)])
     model, notes = fit_classifier(
@@ -83,13 +83,66 @@ def test_constant_columns_do_no_harm(clf):
     assert notes == ()
 
 
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_fault_45_values_that_are_all_the_same_are_said(clf):
+    table = make_table()
+    X = np.full_like(table.features, 7.3)
+    classifier = make_classifier(clf, n_samples=len(table.labels))
+    model, notes = fit_classifier(classifier, X, table.labels)
+    assert np.isfinite(class_scores(model, X, n_classes=3)).all()
+    assert len(set(model.predict(X))) == 1
+    assert "all training images are the same: the classifier can only guess" in notes[0]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_rows_that_are_not_finite_are_refused(bad):
+def test_fault_44_rows_that_are_not_finite_are_refused(bad):
     table = make_table()
     X = table.features.copy()
     X[[3, 17], 2] = bad
     with pytest.raises(ClassifierError, match=r"Row 3 .* not finite .* 1 more.*--overwrite"):
         fit_classifier(make_classifier("logreg", n_samples=len(table.labels)), X, table.labels)
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_fault_44_scores_of_values_that_are_not_finite_are_refused(clf):
+    table = make_table()
+    X = table.features.copy()
+    X[5, 0] = np.nan
+    with pytest.raises(ClassifierError, match=r"Row 5 of the transfer values is not finite"):
+        class_scores(fitted(clf, table), X, n_classes=3)
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+@pytest.mark.parametrize("n_classes", [2, 10])
+def test_fault_51_one_row_is_the_same_row_among_others_bit_for_bit(clf, n_classes):
+    table = make_table(n_classes=n_classes, n_features=512, spread=3.0)
+    model = fitted(clf, table)
+    together = class_scores(model, table.features, n_classes=n_classes)
+    alone = [class_scores(model, row[np.newaxis], n_classes=n_classes)[0] for row in table.features]
+    np.testing.assert_array_equal(np.stack(alone), together)
+    backwards = class_scores(model, table.features[::-1], n_classes=n_classes)
+    np.testing.assert_array_equal(backwards[::-1], together)
+    method = "predict_proba" if score_kind(model) == "probability" else "decision_function"
+    own = getattr(model, method)(table.features).reshape(len(table.labels), -1)
+    np.testing.assert_allclose(together[:, -own.shape[1] :], own, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_fault_51_no_rows_have_no_scores(clf, n_classes):
+    table = make_table(n_classes=n_classes)
+    model = fitted(clf, table)
+    scores = class_scores(model, table.features[:0], n_classes=n_classes)
+    assert scores.shape == (0, n_classes)
+    assert scores.dtype == class_scores(model, table.features, n_classes=n_classes).dtype
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+@pytest.mark.parametrize("shape", [(2, 7), (2, 9), (0, 9), (8,), (2, 8, 1)])
+def test_fault_51_rows_of_another_width_are_refused(clf, shape):
+    model = fitted(clf, make_table(n_features=8))
+    with pytest.raises(FeatureMismatchError, match=r"takes 8 .*\(n, 8\), got \("):
+        class_scores(model, np.zeros(shape, np.float32), n_classes=3)
 
 
 def test_float32_stays_float32():
@@ -152,7 +205,7 @@ def test_balanced_weights_raise_the_recall_of_a_rare_class():
     assert rare_recall("balanced") > rare_recall(None) + 0.2
 
 
-def test_no_convergence_is_said_and_not_a_raw_warning():
+def test_fault_49_no_convergence_is_said_and_not_a_raw_warning():
     table = make_table(spread=3.0)
     hasty = make_pipeline(StandardScaler(), LogisticRegression(C=100, max_iter=1))
     _, notes = fit_classifier(hasty, table.features, table.labels)

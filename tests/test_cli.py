@@ -15,7 +15,7 @@ import pytest
 import typer
 
 from pipeline import cli
-from pipeline.cli import app
+from pipeline.cli import app, cache_app
 from pipeline.console import Terminal
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ class TestExtract:
         assert "37 found = 36 cached + 1 skipped" in done.stdout
         assert "1 not an image" in done.stdout
         assert re.search(r"cache/photos/efficientnet-lite0-[0-9a-f]{8}\.zarr", done.stdout)
-        assert "images/s" in done.stdout
+        assert "37 images with openvino" in done.stdout
         assert done.stderr.splitlines() == [
             "Extracting 37 images with efficientnet-lite0 ...",
             "Next: fit --clf logreg",
@@ -159,7 +159,7 @@ class TestExtract:
             assert part in done.stderr.replace("\n", "")
 
     @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-    def test_stopping_it_frees_the_lock_and_says_how_to_go_on(
+    def test_fault_06_stopping_it_frees_the_lock_and_says_how_to_go_on(
         self, extracted, tmp_path, number, code
     ):
         folder, _ = extracted
@@ -288,9 +288,15 @@ class TestOthers:
 class TestDocumentation:
     REFERENCE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 
-    @pytest.mark.parametrize("command", app.registered_commands, ids=lambda command: command.name)
-    def test_every_command_and_flag_is_documented(self, command):
-        section = self.REFERENCE.split(f"## pipeline {command.name}\n")[1].split("\n## ")[0]
+    @pytest.mark.parametrize(
+        ("group", "command"),
+        [("", command) for command in app.registered_commands]
+        + [("cache ", command) for command in cache_app.registered_commands],
+        ids=lambda item: item if isinstance(item, str) else item.name,
+    )
+    def test_every_command_and_flag_is_documented(self, group, command):
+        name = f"## pipeline {group}{command.name}\n"
+        section = self.REFERENCE.split(name)[1].split("\n## ")[0]
         for parameter in inspect.signature(command.callback).parameters.values():
             (flag,) = parameter.annotation.__metadata__
             assert f"`{(flag.param_decls or (parameter.name.upper(),))[0]}`" in section

@@ -122,14 +122,14 @@ def test_a_file_that_is_there_is_not_asked_for_again(server, target):
     assert server.behaviour.ranges == [None]
 
 
-def test_a_cut_transfer_goes_on_where_it_broke_off(server, target):
+def test_fault_42_a_cut_transfer_goes_on_where_it_broke_off(server, target):
     server.behaviour.cut_after = [300_000, 400_000]
     get(server, target)
     assert target.read_bytes() == CONTENT
     assert server.behaviour.ranges == [None, "bytes=300000-", "bytes=700000-"]
 
 
-def test_the_next_run_goes_on_where_a_kill_left_off(server, target):
+def test_fault_42_the_next_run_goes_on_where_a_kill_left_off(server, target):
     target.parent.mkdir()
     partial_of(target).write_bytes(CONTENT[:1234])
     get(server, target)
@@ -177,7 +177,7 @@ def test_leftovers_longer_than_the_file_are_thrown_away(server, target):
     assert server.behaviour.ranges == [f"bytes={len(CONTENT) + 4}-", None]
 
 
-def test_a_transfer_that_never_moves_is_given_up_and_kept(server, target):
+def test_fault_42_a_transfer_that_never_moves_is_given_up_and_kept(server, target):
     server.behaviour.cut_after = [300_000, *[0] * 10]
     with pytest.raises(DownloadError, match=r"after 300,000 of 1,024,000 bytes, 3 times in a row"):
         get(server, target)
@@ -185,7 +185,7 @@ def test_a_transfer_that_never_moves_is_given_up_and_kept(server, target):
     assert not target.exists()
 
 
-def test_a_wrong_hash_is_removed_and_both_are_shown(server, target):
+def test_fault_42_a_wrong_hash_is_removed_and_both_are_shown(server, target):
     server.behaviour.content = CONTENT[:-1] + b"x"
     got = hashlib.sha256(server.behaviour.content).hexdigest()
     with pytest.raises(DownloadError, match=f"expected sha256 {SHA256}, got {got}"):
@@ -193,7 +193,7 @@ def test_a_wrong_hash_is_removed_and_both_are_shown(server, target):
     assert list(target.parent.iterdir()) == []
 
 
-def test_a_wrong_length_is_noticed_before_the_transfer(server, target):
+def test_fault_42_a_wrong_length_is_noticed_before_the_transfer(server, target):
     server.behaviour.content = CONTENT + b"more"
     with pytest.raises(DownloadError, match="the file there has 1,024,004 bytes"):
         get(server, target)
@@ -204,7 +204,7 @@ def test_a_wrong_length_is_noticed_before_the_transfer(server, target):
     ("content_type", "content"),
     [("text/html; charset=utf-8", b"hello"), ("application/zip", b"\n<!DOCTYPE html><html>")],
 )
-def test_a_web_page_is_not_an_archive(server, target, content_type, content):
+def test_fault_42_a_web_page_is_not_an_archive(server, target, content_type, content):
     server.behaviour.content_type = content_type
     server.behaviour.content = content
     with pytest.raises(DownloadError, match="a web page came instead of the file"):
@@ -251,7 +251,7 @@ def test_a_redirect_does_not_leave_the_web(server, target, tmp_path):
     assert not target.exists()
 
 
-def test_no_connection_names_address_size_and_place(target):
+def test_fault_42_no_connection_names_address_size_and_place(target):
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}/set.zip"
@@ -260,7 +260,7 @@ def test_no_connection_names_address_size_and_place(target):
             download(url, target, size=9, digest=SHA256, attempts=2, pause=0)
 
 
-def test_a_name_that_does_not_resolve_is_not_tried_again(target, monkeypatch):
+def test_fault_42_a_name_that_does_not_resolve_is_not_tried_again(target, monkeypatch):
     calls = []
 
     def resolve(*args: object, **options: object) -> None:

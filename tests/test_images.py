@@ -1,28 +1,41 @@
+"""The odd and the bad images, one of each kind, are in tests/faults/test_input.py."""
+
 import hashlib
 import io
-import os
 import struct
-import zlib
+import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from pipeline.errors import ImageDecodeError
-from pipeline.images import Geometry, decode_image, encode_png, read_batches, read_image
-from pipeline.records import Manifest, Split, Status
+from pipeline.images import (
+    Geometry,
+    codec,
+    containers,
+    decode_image,
+    encode_png,
+    examine_image,
+    read_batches,
+    read_image,
+    reading,
+)
+from pipeline.images.memory import PixelBudget
+from pipeline.records import Manifest, Oddity, Split, Status
+from tests.faults.pictures import (
+    encode,
+    exif_of,
+    palette,
+    photograph,
+    png_bomb,
+    quadrants,
+    solid,
+    webp_bomb,
+)
 
 SQUARE = Geometry(size=8, resize="squash", interpolation="nearest")
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, format=kind, **options)
-    return buffer.getvalue()
-
-
-def solid(colour, size=(16, 12), mode="RGB") -> Image.Image:
-    return Image.new(mode, size, colour)
 
 
 def manifest_of(root, names) -> Manifest:
@@ -41,6 +54,12 @@ def manifest_of(root, names) -> Manifest:
         size=np.array([(root / name).stat().st_size for name in names], np.int64),
         sha256=np.frombuffer(b"".join(hashes), np.uint8).reshape(n, 32),
     )
+
+
+@pytest.fixture
+def one_image(tmp_path) -> Manifest:
+    (tmp_path / "a.png").write_bytes(encode(solid("red")))
+    return manifest_of(tmp_path, ["a.png"])
 
 
 class TestGeometry:
@@ -81,137 +100,216 @@ class TestDecode:
     def test_colours_are_red_green_blue(self):
         assert decode_image(encode(solid((250, 100, 5))), SQUARE)[0, 0].tolist() == [250, 100, 5]
 
-    @pytest.mark.parametrize(
-        ("mode", "colour", "kind", "expected"),
-        [
-            ("L", 77, "PNG", (77, 77, 77)),
-            ("1", 1, "PNG", (255, 255, 255)),
-            ("P", 0, "GIF", (0, 0, 0)),
-            ("RGBA", (0, 0, 0, 0), "PNG", (255, 255, 255)),
-            ("RGBA", (0, 0, 0, 51), "PNG", (204, 204, 204)),
-            ("LA", (0, 0), "PNG", (255, 255, 255)),
-            ("CMYK", (0, 0, 0, 0), "JPEG", (255, 255, 255)),
-            ("RGB", (9, 9, 9), "BMP", (9, 9, 9)),
-        ],
-    )
-    def test_every_mode_becomes_rgb(self, mode, colour, kind, expected):
-        values = decode_image(encode(solid(colour, mode=mode), kind), SQUARE)
-        assert values.shape == (8, 8, 3)
-        assert np.abs(values[0, 0].astype(int) - expected).max() <= 1
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_an_image_is_turned_as_pillow_turns_it(self, orientation):
+        data = encode(quadrants(), exif=exif_of(orientation))
+        turned = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        assert np.array_equal(decode_image(data, SQUARE), decode_image(encode(turned), SQUARE))
 
-    def test_a_transparent_palette_colour_becomes_white(self):
-        image = solid(0, mode="P")
-        image.putpalette([10, 20, 30] * 256)
-        values = decode_image(encode(image, "PNG", transparency=0), SQUARE)
-        assert (values == 255).all()
+    @pytest.mark.parametrize("mode", ["LA", "RGBA", "P", "L", "I;16", "CMYK"])
+    def test_a_large_image_is_converted_in_strips_without_a_seam(self, mode, monkeypatch):
+        noise = np.random.default_rng(0).integers(0, 256, (50, 60, 4), np.uint8)
+        if mode == "I;16":
+            image = Image.fromarray(noise.view(np.uint16)[:, :, 0])
+        else:
+            image = Image.fromarray(noise).convert("RGB" if mode == "CMYK" else mode).convert(mode)
+        data = encode(image, "JPEG" if mode == "CMYK" else "PNG")
+        geometry = Geometry(size=50)
+        whole = examine_image(data, geometry)
+        monkeypatch.setattr(codec, "STRIP_PIXELS", 60 * 7)
+        strips = examine_image(data, geometry)
+        assert np.array_equal(strips.pixels, whole.pixels)
+        assert strips.oddities == whole.oddities
 
-    def test_sixteen_bit_grey_is_scaled_not_clipped(self):
-        image = Image.fromarray(np.full((8, 8), 32768, np.uint16))
-        assert (decode_image(encode(image), SQUARE) == 128).all()
+    def test_one_clear_pixel_makes_an_image_transparent(self, monkeypatch):
+        monkeypatch.setattr(codec, "STRIP_PIXELS", 48)
+        image = solid((9, 9, 9, 255), mode="RGBA")
+        assert examine_image(encode(image), SQUARE).oddities == 0
+        image.putpixel((40, 3), (9, 9, 9, 254))
+        assert examine_image(encode(image), SQUARE).oddities == Oddity.TRANSPARENT
 
-    def test_exif_orientation_is_obeyed(self):
-        image = np.zeros((8, 8, 3), np.uint8)
-        image[:4] = 255
-        exif = Image.Exif()
-        exif[0x0112] = 3  # upside down
-        data = encode(Image.fromarray(image), "PNG", exif=exif)
-        values = decode_image(data, SQUARE)
-        assert (values[:4] == 0).all()
-        assert (values[4:] == 255).all()
+    def test_damage_beside_the_pixels_of_a_png_is_none(self):
+        data = encode(solid("red"))
+        comment = b"\0\0\0\3tEXta\0b" + b"wrong checksum"[:4]
+        assert examine_image(data[:-12] + comment + data[-12:], SQUARE).oddities == 0
 
-    @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-    def test_broken_exif_does_not_lose_the_image(self):
-        data = encode(solid("red"), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
-        assert decode_image(data, SQUARE)[0, 0, 0] > 200
-
-    def test_content_decides_not_the_name(self, tmp_path):
-        (tmp_path / "png.jpg").write_bytes(encode(solid("red")))
-        assert read_image(manifest_of(tmp_path, ["png.jpg"]), 0, SQUARE)[0, 0, 0] == 255
-
-    def test_trailing_garbage_is_harmless(self):
-        assert decode_image(encode(solid("red"), "JPEG") + b"garbage" * 9, SQUARE)[0, 0, 0] > 200
-
-    def test_the_first_frame_of_an_animation_is_taken(self):
-        data = encode(solid("red"), "GIF", save_all=True, append_images=[solid("blue")])
-        assert decode_image(data, SQUARE)[0, 0].tolist() == [255, 0, 0]
-
-
-def png_of_size(width: int, height: int) -> bytes:
-    """A PNG header that promises far more pixels than the file holds."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        checksum = zlib.crc32(kind + body)
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
-
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
-
-
-BAD = {
-    "text": (b"not an image at all", Status.NOT_AN_IMAGE),
-    "html": (b"<!DOCTYPE html><title>404</title>", Status.NOT_AN_IMAGE),
-    "svg": (b"<?xml version='1.0'?><svg xmlns='x'/>", Status.FORMAT_NOT_ALLOWED),
-    "tiff": (encode(solid("red"), "TIFF"), Status.FORMAT_NOT_ALLOWED),
-    "heic": (b"\0\0\0\x18ftypheic" + b"\0" * 40, Status.FORMAT_NOT_ALLOWED),
-    "cut jpeg": (encode(solid("red", (200, 200)), "JPEG")[:-300], Status.CORRUPT),
-    "cut png": (encode_png(np.zeros((90, 90, 3), np.uint8))[:-40], Status.CORRUPT),
-    "float": (b"Pf\n1 1\n-1.0\n" + struct.pack("<f", 0.5), Status.FORMAT_NOT_ALLOWED),
-    "huge": (png_of_size(20_000, 10_000), Status.TOO_LARGE),
-    "huge beyond Pillow's own limit": (png_of_size(60_000, 60_000), Status.TOO_LARGE),
-}
-
-
-class TestBadImages:
-    @pytest.mark.parametrize(("data", "reason"), BAD.values(), ids=BAD.keys())
-    def test_a_bad_image_is_refused_with_its_reason(self, data, reason):
-        with pytest.raises(ImageDecodeError) as caught:
+    @pytest.mark.parametrize("data", [png_bomb(60_000, 60_000), webp_bomb()], ids=["PNG", "WebP"])
+    def test_a_bomb_is_refused_without_a_decoder(self, data, monkeypatch):
+        monkeypatch.setattr("PIL.WebPImagePlugin._webp.WebPAnimDecoder", None)
+        with pytest.raises(ImageDecodeError, match="at most 100,000,000 are decoded") as caught:
             decode_image(data, SQUARE)
-        assert caught.value.reason == reason
+        assert caught.value.reason == Status.TOO_LARGE
 
-    def test_a_flipped_bit_in_a_png_is_noticed(self):
-        noise = np.random.default_rng(0).integers(0, 255, (40, 40, 3), np.uint8)
-        data = bytearray(encode_png(noise))
-        data[len(data) // 2] ^= 1
-        with pytest.raises(ImageDecodeError) as caught:
-            decode_image(bytes(data), SQUARE)
+    @pytest.mark.parametrize("error", [MemoryError(), OSError("out of memory error when reading")])
+    def test_too_little_memory_is_not_the_fault_of_the_image(self, monkeypatch, error):
+        def fail(image):
+            raise error
+
+        monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+        with pytest.raises(ImageDecodeError, match="not enough memory") as caught:
+            decode_image(encode(solid("red"), "JPEG"), SQUARE)
+        assert caught.value.reason == Status.UNREADABLE
+
+    def test_an_image_gives_its_memory_back_when_done_and_when_it_fails(self, monkeypatch):
+        opened, open_image = [], codec._open
+
+        def open_and_keep(data):
+            opened.append(open_image(data))
+            return opened[-1]
+
+        monkeypatch.setattr(codec, "_open", open_and_keep)
+        decode_image(encode(solid("red")), SQUARE)
+        with pytest.raises(ImageDecodeError):
+            decode_image(photograph()[:-60], SQUARE)
+        assert len(opened) == 2
+        for image in opened:
+            with pytest.raises(ValueError, match="closed image"):
+                image.getpixel((0, 0))
+
+    @pytest.mark.parametrize("error", [SyntaxError, ValueError, struct.error, RecursionError])
+    def test_whatever_a_decoder_raises_is_about_one_image(self, monkeypatch, error):
+        def fail(image):
+            raise error("something")
+
+        monkeypatch.setattr("PIL.ImageFile.ImageFile.load", fail)
+        with pytest.raises(ImageDecodeError, match="something") as caught:
+            decode_image(encode(solid("red"), "JPEG"), SQUARE)
         assert caught.value.reason == Status.CORRUPT
 
-    def test_an_empty_file(self, tmp_path):
-        (tmp_path / "a.jpg").write_bytes(b"")
-        with pytest.raises(ImageDecodeError, match="zero bytes"):
-            read_image(manifest_of(tmp_path, ["a.jpg"]), 0, SQUARE)
 
-    def test_a_file_that_changed_after_it_was_listed(self, tmp_path):
-        (tmp_path / "a.png").write_bytes(encode(solid("red")))
-        manifest = manifest_of(tmp_path, ["a.png"])
-        (tmp_path / "a.png").write_bytes(encode(solid("blue")))
-        with pytest.raises(ImageDecodeError, match="changed"):
-            read_image(manifest, 0, SQUARE)
+class TestContainers:
+    def test_every_extension_of_pillow_promises_its_format(self):
+        registered = {key[1:]: kind for key, kind in Image.registered_extensions().items()}
+        promised = {
+            extension: kind for extension, kind in containers.FORMAT_OF.items() if kind != "others"
+        }
+        same = {"MPO": "JPEG", "DIB": "BMP"}
+        expected = {
+            extension: same.get(kind, kind)
+            for extension, kind in registered.items()
+            if same.get(kind, kind) in codec.ALLOWED_FORMATS and kind != "DIB"
+        }
+        assert promised == expected
+        others = {e for e, kind in containers.FORMAT_OF.items() if kind == "others"}
+        assert {"tif", "tiff", "avif", "jp2", "ico", "psd"} <= others & registered.keys()
 
-    def test_a_pipe_is_not_waited_for(self, tmp_path):
-        (tmp_path / "a.png").write_bytes(encode(solid("red")))
-        manifest = manifest_of(tmp_path, ["a.png"])
-        (tmp_path / "a.png").unlink()
-        os.mkfifo(tmp_path / "a.png")
-        with pytest.raises(ImageDecodeError, match="not a regular file"):
-            read_image(manifest, 0, SQUARE)
+    @pytest.mark.parametrize(
+        ("name", "contradicts"),
+        [
+            ("cat/1.jpg", True),
+            ("cat/1.JPG", True),
+            ("cat/1.tiff", True),
+            ("cat/1.png", False),
+            ("cat/1", False),
+            ("cat/.jpg", False),
+            ("cat.jpg/1", False),
+            ("cat/1.jpg.0001", False),
+        ],
+    )
+    def test_a_name_contradicts_only_if_it_promises_something(self, name, contradicts):
+        assert containers.contradicts_name(name, "PNG") == contradicts
 
-    def test_a_file_that_grew_is_not_read(self, tmp_path, monkeypatch):
-        (tmp_path / "a.png").write_bytes(encode(solid("red")))
-        manifest = manifest_of(tmp_path, ["a.png"])
-        with (tmp_path / "a.png").open("ab") as file:
+    def test_a_thumbnail_within_a_jpeg_is_not_its_end(self):
+        exif = b"Exif\0\0" + encode(solid("red", (8, 8)), "JPEG")
+        assert not containers.has_trailing_bytes(encode(solid("red"), "JPEG", exif=exif), "JPEG")
+
+    def test_a_progressive_jpeg_has_one_end(self):
+        data = encode(Image.open(io.BytesIO(photograph())), "JPEG", progressive=True)
+        assert not containers.has_trailing_bytes(data, "JPEG")
+        assert containers.has_trailing_bytes(data + b"\xff\xd9", "JPEG")
+
+    @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "WEBP"])
+    def test_an_image_without_its_end_has_nothing_behind_it(self, kind):
+        data = encode(palette((9, 9, 9)).convert("RGB"), kind)
+        for length in (0, 1, 12, 20, len(data) // 2, len(data) - 1, len(data)):
+            assert not containers.has_trailing_bytes(data[:length], kind)
+
+    @pytest.mark.parametrize("n_frames", [1, 2, 5])
+    def test_frames_of_a_gif_are_counted_to_two(self, n_frames):
+        frames = [solid((40 * i, 0, 0)) for i in range(n_frames)]
+        data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:])
+        assert containers.count_gif_frames(data) == min(n_frames, 2)
+
+    @pytest.mark.parametrize(
+        ("options", "mode"),
+        [({}, "RGB"), ({"lossless": True}, "RGB"), ({"lossless": True}, "RGBA")],
+    )
+    def test_the_size_of_a_webp_is_in_its_header(self, options, mode):
+        data = encode(Image.new(mode, (321, 123)), "WEBP", **options)
+        assert containers.read_webp_size(data) == (321, 123)
+        with_exif = encode(Image.new(mode, (321, 123)), "WEBP", exif=exif_of(1), **options)
+        assert containers.read_webp_size(with_exif) == (321, 123)
+
+    def test_no_bytes_whatever_make_it_raise(self):
+        random = np.random.default_rng(0)
+        starts = (b"", b"\xff\xd8", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF1234WEBPVP8 ", b"II*\0")
+        for i in range(3000):
+            data = starts[i % len(starts)] + random.bytes(int(random.integers(0, 60)))
+            for kind in codec.ALLOWED_FORMATS:
+                containers.has_trailing_bytes(data, kind)
+            containers.count_gif_frames(data)
+            containers.has_bad_checksum(data)
+            containers.has_broken_exif(data)
+            containers.read_webp_size(data)
+
+
+class TestPixelBudget:
+    def hold(self, budget: PixelBudget, pixels: int, entered: threading.Event) -> threading.Thread:
+        def work() -> None:
+            with budget.hold(pixels):
+                entered.set()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+    def test_what_does_not_fit_waits_until_it_does(self):
+        budget, small, large = PixelBudget(10), threading.Event(), threading.Event()
+        with budget.hold(6):
+            threads = [self.hold(budget, 4, small), self.hold(budget, 5, large)]
+            assert small.wait(5)
+            assert not large.wait(0.05)
+        assert large.wait(5)
+        for thread in threads:
+            thread.join()
+
+    def test_what_is_larger_than_the_budget_goes_alone(self):
+        budget = PixelBudget(10)
+        with budget.hold(1000):
+            assert not self.hold(budget, 1, other := threading.Event()).join(0.05)
+            assert not other.is_set()
+        assert other.wait(5)
+
+    def test_an_error_gives_it_back(self):
+        budget = PixelBudget(10)
+        with pytest.raises(ValueError, match="x"), budget.hold(10):
+            raise ValueError("x")
+        with budget.hold(10):
+            pass
+
+
+class TestReadImage:
+    def test_a_file_that_grew_is_not_read(self, one_image, monkeypatch):
+        with (one_image.root / "a.png").open("ab") as file:
             file.truncate(1 << 40)  # sparse
         monkeypatch.setattr("pathlib.Path.read_bytes", None)
         with pytest.raises(ImageDecodeError, match="changed"):
-            read_image(manifest, 0, SQUARE)
+            read_image(one_image, 0, SQUARE)
 
-    def test_a_file_that_is_gone(self, tmp_path):
-        (tmp_path / "a.png").write_bytes(encode(solid("red")))
-        manifest = manifest_of(tmp_path, ["a.png"])
-        (tmp_path / "a.png").unlink()
-        with pytest.raises(ImageDecodeError) as caught:
-            read_image(manifest, 0, SQUARE)
-        assert caught.value.reason == Status.UNREADABLE
+    def test_a_file_that_is_larger_than_any_image_is_not_read(self, one_image, monkeypatch):
+        monkeypatch.setattr(reading, "MAX_BYTES", 10)
+        monkeypatch.setattr("pathlib.Path.read_bytes", None)
+        with pytest.raises(ImageDecodeError, match="at most 10 are read") as caught:
+            read_image(one_image, 0, SQUARE)
+        assert caught.value.reason == Status.TOO_LARGE
+
+    def test_a_file_that_never_could_be_read_did_not_change(self, one_image):
+        (one_image.root / "a.png").unlink()
+        never_read = replace(one_image, size=np.zeros(1, np.int64), sha256=one_image.sha256 * 0)
+        for manifest, reason in ((one_image, Status.CHANGED), (never_read, Status.UNREADABLE)):
+            with pytest.raises(ImageDecodeError, match="the file is gone") as caught:
+                read_image(manifest, 0, SQUARE)
+            assert caught.value.reason == reason
 
 
 class TestReadBatches:
@@ -219,6 +317,7 @@ class TestReadBatches:
         for i in range(10):
             (tmp_path / f"{i}.png").write_bytes(encode(solid((i, 0, 0))))
         (tmp_path / "4.png").write_bytes(b"rubbish")
+        (tmp_path / "7.png").write_bytes(encode(solid((7, 0, 0)), "BMP"))
         manifest = manifest_of(tmp_path, [f"{i}.png" for i in range(10)])
         rows = [np.arange(0, 4), np.arange(4, 8), np.arange(8, 10)]
         batches = list(read_batches(manifest, rows, SQUARE, workers=3))
@@ -227,10 +326,11 @@ class TestReadBatches:
         assert reds.tolist() == [0, 1, 2, 3, 0, 5, 6, 7, 8, 9]
         status = np.concatenate([b.status for b in batches])
         assert np.flatnonzero(status).tolist() == [4]
+        oddities = np.concatenate([b.oddities for b in batches])
+        assert oddities.dtype == np.uint16
+        assert oddities.tolist() == [0] * 7 + [Oddity.WRONG_EXTENSION] + [0] * 2
 
-    def test_only_a_bounded_number_is_decoded_ahead(self, tmp_path):
-        (tmp_path / "a.png").write_bytes(encode(solid("red")))
-        manifest = manifest_of(tmp_path, ["a.png"])
+    def test_only_a_bounded_number_is_decoded_ahead(self, one_image):
         asked = []
 
         def rows():
@@ -238,7 +338,7 @@ class TestReadBatches:
                 asked.append(i)
                 yield np.array([0])
 
-        batches = read_batches(manifest, rows(), SQUARE, workers=2, ahead=2)
+        batches = read_batches(one_image, rows(), SQUARE, workers=2, ahead=2)
         next(batches)
         assert len(asked) == 3
         batches.close()

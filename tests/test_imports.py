@@ -19,7 +19,10 @@ def loaded_by(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
-COMMANDS = ("", "extract", "fit", "report", "run", "models", "datasets")
+COMMANDS = (
+    *("", "extract", "fit", "report", "run", "models", "datasets", "doctor", "cache"),
+    *("cache ls", "cache info", "cache verify", "cache diff", "cache gc", "cache export"),
+)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -45,6 +48,9 @@ def test_help_loads_no_heavy_library(command):
         ("pipeline.backbones.specs", set()),
         ("pipeline.backbones.weights", set()),
         ("pipeline.stages.extract", {"zarr"}),
+        ("pipeline.stages.verify", {"zarr"}),
+        ("pipeline.stages.stores", {"zarr"}),
+        ("pipeline.stages.doctor", set()),
         ("pipeline.stages.models", set()),
         ("pipeline.stages.datasets", set()),
         ("pipeline.stages.report", {"zarr"}),

@@ -13,9 +13,11 @@ LAYERS = (
     (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),
         *("predictions", "artifacts", "plots", "printing", "options", "console"),
+        "invocation",
     ),
+    ("extraction", "exporting"),
     ("stages",),
-    ("commands", "tables"),
+    ("commands", "tables", "store_tables"),
     ("cli",),
     ("__main__",),
 )

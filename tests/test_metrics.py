@@ -17,7 +17,7 @@ def answers(n_classes, n=400, seed=0):
 
 @pytest.mark.filterwarnings("ignore:A single label")
 @pytest.mark.parametrize("n_classes", [1, 2, 10, 1000])
-def test_matrix_agrees_with_scikit_learn_and_adds_up(n_classes):
+def test_fault_52_matrix_agrees_with_scikit_learn_and_adds_up(n_classes):
     y_true, y_pred = answers(n_classes)
     matrix = metrics.confusion_matrix(y_true, y_pred, n_classes=n_classes)
     expected = reference.confusion_matrix(y_true, y_pred, labels=range(n_classes))
@@ -52,7 +52,7 @@ def test_means_over_classes_agree_with_scikit_learn(n_classes):
     assert metrics.balanced_accuracy(matrix) == pytest.approx(recall)
 
 
-def test_class_without_test_rows_has_a_row_of_zeros_and_unknown_recall():
+def test_fault_46_class_without_test_rows_has_a_row_of_zeros_and_unknown_recall():
     y = np.array([0, 0, 2])
     matrix = metrics.confusion_matrix(y, np.array([0, 1, 2]), n_classes=4)
     scores = metrics.class_scores(matrix)
@@ -65,11 +65,18 @@ def test_class_without_test_rows_has_a_row_of_zeros_and_unknown_recall():
 
 @pytest.mark.parametrize("label", [-1, 3])
 @pytest.mark.parametrize("which", ["true", "predicted"])
-def test_unknown_label_is_refused_not_dropped(label, which):
+def test_fault_47_unknown_label_is_refused_not_dropped(label, which):
     known, unknown = np.array([0, 1, 2]), np.array([0, label, 2])
     y_true, y_pred = (unknown, known) if which == "true" else (known, unknown)
     with pytest.raises(ClassifierError, match=f"{which} label .* expected 0 to 2, got {label}"):
         metrics.confusion_matrix(y_true, y_pred, n_classes=3)
+
+
+def test_fault_47_labels_of_a_data_set_are_checked_before_they_are_used():
+    metrics.check_labels(np.array([0, 2]), n_classes=3, what="true")
+    metrics.check_labels(np.zeros(0, int), n_classes=0, what="true")
+    with pytest.raises(ClassifierError, match=r"expected 0 to 2, got 3 in 2 rows"):
+        metrics.check_labels(np.array([0, 3, 4]), n_classes=3, what="true")
 
 
 def test_matrix_does_not_overflow_small_integers():

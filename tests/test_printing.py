@@ -36,7 +36,12 @@ def section(text, title):
 
 
 def test_summary_says_what_people_look_for():
-    report = report_of(2, n_found=42, skipped={"not an image": 2})
+    report = report_of(
+        2,
+        n_found=42,
+        skipped={"not an image": 2},
+        oddities={"grey": 3, "with a palette": 11},
+    )
     text = printed(report)
     low, high = report.accuracy_ci
     shown = f"{100 * report.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
@@ -51,6 +56,14 @@ def test_summary_says_what_people_look_for():
     ):
         assert expected in text
     assert section(text, "Skipped images")[1].split() == ["2", "not", "an", "image"]
+    unusual = [line.split() for line in section(text, "Unusual images")[1:]]
+    assert unusual == [["11", "with", "a", "palette"], ["3", "grey"]]
+
+
+def test_what_did_not_happen_is_not_listed():
+    text = printed(report_of(2))
+    assert "Skipped images" not in text
+    assert "Unusual images" not in text
 
 
 def test_headline_is_one_line_of_ascii():
@@ -146,9 +159,10 @@ HOSTILE = (
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii", "cp1252"])
 @pytest.mark.parametrize("width", [40, 80, 120])
-def test_hostile_names_are_shown_and_do_nothing(encoding, width):
+def test_fault_57_hostile_names_are_shown_and_do_nothing(encoding, width):
     paths = tuple(f"{HOSTILE[i % 8]}/{i}" for i in range(160))
     report = report_of(8, spread=3.0, class_names=HOSTILE, paths=paths, skipped={"\x07odd": 1})
+    report = replace(report, oddities={"[red]\x1b[31mgrey": 2})
     report = replace(report, notes=("a [bold]note[/bold] \x1b[2J",), dataset="\u2028[i]")
     text = printed(report, width=width, encoding=encoding)
     assert all(character.isprintable() or character == "\n" for character in text)

@@ -50,7 +50,7 @@ def test_drawn_split_does_not_depend_on_order_or_names():
     assert {other.sha256[row].tobytes() for row in split_of(other).test} == chosen
 
 
-def test_copies_never_straddle_a_drawn_split():
+def test_fault_50_copies_never_straddle_a_drawn_split():
     table = make_table(n_classes=2, n_per_class=50)
     table = replace(table, sha256=hashes(np.arange(100) // 3))
     part = split_of(table)
@@ -121,7 +121,7 @@ def test_split_with_one_side_alone_is_drawn_and_said(only):
     assert f"names {only.name.lower()} images only" in part.notes[0]
 
 
-def test_copies_across_a_given_split_are_counted():
+def test_fault_50_copies_across_a_given_split_are_counted():
     table = with_split(TRAIN, TRAIN, TRAIN, TRAIN, TEST, TEST)
     table = replace(table, sha256=hashes([0, 1, 2, 3, 0, 5, 6, 7, 8, 9, 10, 11]))
     part = split_of(table)

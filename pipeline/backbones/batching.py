@@ -1,11 +1,14 @@
-"""One batch shape for every call: what a compiled network wants."""
+"""One batch shape for every call: what a compiled network wants, if it fits into the memory."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import BackboneError
+from pipeline.errors import BackboneError, OutOfMemoryError
 
 
 def pad_batch(images: NDArray[np.uint8], *, batch_size: int, image_size: int) -> NDArray[np.uint8]:
@@ -40,3 +43,34 @@ def pad_batch(images: NDArray[np.uint8], *, batch_size: int, image_size: int) ->
     padded = np.zeros((batch_size, *expected), np.uint8)
     padded[:n_images] = images
     return padded
+
+
+# What TensorFlow, JAX, PyTorch, OpenVINO and C++ say; none of them raises a MemoryError.
+_SIGNS = (
+    *("resourceexhausted", "resource_exhausted", "out of memory", "outofmemory"),
+    *("bad_alloc", "failed to allocate", "can't allocate", "cannot allocate"),
+)
+
+
+@contextmanager
+def memory_checked(device: str, batch_size: int) -> Iterator[None]:
+    """Turn whatever an engine raises when the memory is full into one error.
+
+    Raises
+    ------
+    OutOfMemoryError
+    """
+    try:
+        yield
+    except Exception as exc:
+        words = f"{type(exc).__name__} {exc}".lower()
+        if not (isinstance(exc, MemoryError) or any(sign in words for sign in _SIGNS)):
+            raise
+        raise OutOfMemoryError(
+            f"{device} is out of memory with batches of {batch_size} images. "
+            + (
+                f"Try --batch-size {batch_size // 2}."
+                if batch_size > 1
+                else "Close other programs, or take a smaller --model or --image-size."
+            )
+        ) from exc

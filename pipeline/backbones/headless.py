@@ -187,7 +187,7 @@ def _randomise(backbone: keras.Model) -> None:
 def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path) -> None:
     """Load Keras's or a user's HDF5 weights, layer by layer and never the model in it."""
     try:
-        _check_links(path)
+        _check_contents(path, largest=max(math.prod(v.shape) for v in backbone.weights))
         backbone.load_weights(path)
     except (OSError, ValueError, KeyError, TypeError, RuntimeError) as exc:
         reason = str(exc).strip().split("\n")[0]
@@ -198,10 +198,18 @@ def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path) -> None:
     _fold_efficientnet_scaling(backbone)
 
 
-def _check_links(path: Path) -> None:
-    """Refuse an HDF5 file that would make the reader open other files."""
+def _check_contents(path: Path, *, largest: int) -> None:
+    """Refuse an HDF5 file that leads to other files, or whose arrays would fill the memory.
+
+    Parameters
+    ----------
+    path : Path
+    largest : int
+        Numbers in the largest array of the network.
+    """
     with h5py.File(path, "r") as file:
         groups: list[Any] = [file]
+        seen = {h5py.h5o.get_info(file.id).addr}  # a group may be linked to from within itself
         while groups:
             group = groups.pop()
             for name in group:
@@ -210,10 +218,21 @@ def _check_links(path: Path) -> None:
                         f"it has a link at {group.name}/{name}, which is not followed."
                     )
                 item = group[name]
+                address = h5py.h5o.get_info(item.id).addr
                 if isinstance(item, h5py.Group):
-                    groups.append(item)
-                elif item.external or item.is_virtual:
-                    raise ValueError(f"it keeps {item.name} in another file, which is not read.")
+                    groups += [] if address in seen else [item]
+                elif isinstance(item, h5py.Dataset):
+                    _check_array(item, largest=largest)
+                seen.add(address)
+
+
+def _check_array(array: h5py.Dataset, *, largest: int) -> None:
+    if array.external or array.is_virtual:
+        raise ValueError(f"it keeps {array.name} in another file, which is not read.")
+    if (array.size or 0) > largest:
+        raise ValueError(
+            f"{array.name} has {array.size:,} numbers, the network's largest array {largest:,}."
+        )
 
 
 def _fold_efficientnet_scaling(backbone: keras.Model) -> None:

@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.backbones.batching import pad_batch
+from pipeline.backbones.batching import memory_checked, pad_batch
 from pipeline.backbones.quiet_keras import keras, without_chatter
-from pipeline.errors import BackboneError
 
 
 def list_gpus() -> list[str]:
@@ -65,30 +64,14 @@ class KerasEngine:
     def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the transfer values, (n, width), of (n, H, W, 3) RGB images, n <= batch_size."""
         padded = pad_batch(images, batch_size=self.batch_size, image_size=self.image_size)
-        try:
-            with keras.device(self._keras_device):
-                values = self._model.predict_on_batch(padded)
-        except Exception as exc:
-            # Each Keras backend has an error of its own for this, none of them a MemoryError.
-            if not _is_out_of_memory(exc):
-                raise
-            raise BackboneError(
-                f"{self.device} is out of memory with batches of {self.batch_size} images. Try"
-                f" --batch-size {max(1, self.batch_size // 2)}."
-            ) from exc
+        with memory_checked(self.device, self.batch_size), keras.device(self._keras_device):
+            values = self._model.predict_on_batch(padded)
         return np.array(values[: len(images)], np.float32)
 
     def infer_many(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
         """Yield `infer` of every batch, in order."""
         for images in batches:
             yield self.infer(images)
-
-
-def _is_out_of_memory(exc: Exception) -> bool:
-    words = f"{type(exc).__name__} {exc}".lower()
-    return any(
-        sign in words for sign in ("resourceexhausted", "resource_exhausted", "out of memory")
-    )
 
 
 def _versions() -> dict[str, str]:

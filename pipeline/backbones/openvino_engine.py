@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from pipeline.backbones.batching import pad_batch
+from pipeline.backbones.batching import memory_checked, pad_batch
 from pipeline.backbones.quiet_keras import keras
 from pipeline.errors import BackboneError
 
@@ -47,10 +48,11 @@ class OpenVINOEngine:
         self.width = int(model.output_shape[1])
         self.versions: Mapping[str, str] = {
             "keras": keras.__version__,
-            "openvino": str(ov.__version__),
+            "openvino": version("openvino"),  # its own __version__ names a build, too
         }
         try:
-            self._compiled = _compile(model, batch_size, self.image_size, precision)
+            with memory_checked(self.device, batch_size):
+                self._compiled = _compile(model, batch_size, self.image_size, precision)
         except RuntimeError as exc:
             raise BackboneError(
                 f"OpenVINO cannot compile the network for batches of {batch_size}: {exc}"
@@ -90,7 +92,8 @@ class OpenVINOEngine:
         """Wait for a batch and copy its values before its request is used again."""
         request, n_images = started
         try:
-            request.wait()
+            with memory_checked(self.device, self.batch_size):
+                request.wait()
         except RuntimeError as exc:
             raise BackboneError(f"OpenVINO could not compute a batch: {exc}") from exc
         values = np.array(request.get_output_tensor(0).data[:n_images], np.float32)

@@ -4,37 +4,96 @@ The only owner of zarr. Rows are computed and committed in blocks; a block count
 stands in `commit`, and a store counts when it is marked complete, which happens last.
 """
 
+from pipeline.cache.blocks import Block, BlockReader
+from pipeline.cache.checking import Verification, reset_damage, verify_store
+from pipeline.cache.cleaning import (
+    Leftover,
+    count_resumable,
+    find_leftovers,
+    find_mend,
+    list_foreign,
+    remove_leftovers,
+    remove_store,
+)
+from pipeline.cache.donors import RowSource, find_sources
 from pipeline.cache.layout import block_length, skipped_csv, store_path
 from pipeline.cache.locking import lock_store
+from pipeline.cache.matching import MatchedRows, ValuesDiff, compare_values, match_rows, row_cosines
+from pipeline.cache.naming import resolve_store
+from pipeline.cache.outline import (
+    Outline,
+    count_bytes,
+    count_committed,
+    list_store_paths,
+    read_outline,
+    used_at,
+)
+from pipeline.cache.probing import Holder, find_holder
 from pipeline.cache.reader import (
     StoreInfo,
+    count_oddities,
     count_skipped,
     find_store,
     list_stores,
     mark_used,
     read_features,
     read_info,
+    read_oddities,
     read_status,
 )
 from pipeline.cache.replacing import overwrite_path, swap_store
+from pipeline.cache.rows import StoredRows
+from pipeline.cache.superseding import find_superseded
 from pipeline.cache.writer import StoreWriter, create_store, write_skipped
 
 __all__ = [
+    "Block",
+    "BlockReader",
+    "Holder",
+    "Leftover",
+    "MatchedRows",
+    "Outline",
+    "RowSource",
     "StoreInfo",
     "StoreWriter",
+    "StoredRows",
+    "ValuesDiff",
+    "Verification",
     "block_length",
+    "compare_values",
+    "count_bytes",
+    "count_committed",
+    "count_oddities",
+    "count_resumable",
     "count_skipped",
     "create_store",
+    "find_holder",
+    "find_leftovers",
+    "find_mend",
+    "find_sources",
     "find_store",
+    "find_superseded",
+    "list_foreign",
+    "list_store_paths",
     "list_stores",
     "lock_store",
     "mark_used",
+    "match_rows",
     "overwrite_path",
     "read_features",
     "read_info",
+    "read_oddities",
+    "read_outline",
     "read_status",
+    "remove_leftovers",
+    "remove_store",
+    "reset_damage",
+    "resolve_store",
+    "row_cosines",
     "skipped_csv",
     "store_path",
     "swap_store",
+    "used_at",
+    "verify_store",
     "write_skipped",
 ]

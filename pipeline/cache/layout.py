@@ -1,13 +1,15 @@
 """The format: which arrays a store has, how they are chunked and coded, and what binds them.
 
-A block is one chunk of `features` and the unit of commit. Its digest covers its number, who its
-rows are, their status and their values, so a valid chunk in the wrong place is noticed too.
+A block is one chunk of `features` and the unit of commit. Its digest covers the store's key, its
+number, who its rows are, their status, their oddities and their values, so a valid chunk in the
+wrong place, or of another store, is noticed too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,15 @@ from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec, ZstdCodec
 
 from pipeline.cache.attributes import Attributes, parse_attributes
-from pipeline.cache.damage import translated
+from pipeline.cache.damage import ANEW_HINT, translated
+from pipeline.cache.disk import DurableStore
 from pipeline.errors import CacheCorruptError, CacheNotFoundError
-from pipeline.records import FORMAT_VERSION, Recipe, decode_names
+from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, decode_names, encode_names
 
 FORMAT = "transfer-values"
 ROW_ARRAYS = ("labels", "split", "group")
+# What an array holds where nothing was written.
+FILLS = {"features": np.nan, "status": int(Status.PENDING), "oddities": 0xFFFF, "commit": 0}
 SAMPLE_ARRAYS = ("paths", "offsets", "size", "sha256")
 
 
@@ -77,6 +82,7 @@ def array_forms(*, n: int, width: int, dtype: str, path_bytes: int) -> dict[str,
     return {
         "features": ArrayForm(shape=(n, width), dtype=dtype, chunks=(block, width)),
         "status": ArrayForm(shape=(n,), dtype="uint8", chunks=(block,)),
+        "oddities": ArrayForm(shape=(n,), dtype="uint16", chunks=(block,)),
         "commit": ArrayForm(shape=(-(-n // block), 32), dtype="uint8", chunks=(1, 32)),
         **{
             name: ArrayForm(shape=shape, dtype=kind, chunks=shape)
@@ -92,16 +98,11 @@ class Store:
     path: Path
     group: zarr.Group
     attributes: Attributes
+    arrays: Mapping[str, zarr.Array[Any]]
 
     def array(self, name: str) -> zarr.Array[Any]:
         """Return one of the arrays; `name` may be a path within the group."""
-        with translated(self.path, name, file=self.path / name):
-            if name not in self.group:
-                raise ValueError("it is missing")
-            found = self.group[name]
-            if not isinstance(found, zarr.Array):
-                raise TypeError("it is not an array")
-            return found
+        return self.arrays[name]
 
     def writable(self, name: str) -> zarr.Array[Any]:
         """Return one of the arrays such that every chunk given to it is written.
@@ -129,10 +130,11 @@ def open_store(path: Path, mode: Any) -> Store:
     CacheError
         If the system does not let it be read.
     """
-    with translated(path, file=path / "zarr.json"):
+    with translated(path, file=path / "zarr.json", hint=ANEW_HINT):
         if not path.exists():
             raise CacheNotFoundError(f"There is no store at {path}. Run: extract")
-        group = zarr.open_group(path, mode=mode, use_consolidated=False)
+        disk = DurableStore(path, read_only=mode == "r")
+        group = zarr.open_group(disk, mode=mode, use_consolidated=False)
         found = (group.attrs.get("format"), group.attrs.get("format_version"))
         if found != (FORMAT, FORMAT_VERSION):
             raise CacheCorruptError(
@@ -140,24 +142,41 @@ def open_store(path: Path, mode: Any) -> Store:
                 f"{FORMAT_VERSION}, found {found[0]} version {found[1]}. Move it away, or give "
                 "another --cache-dir."
             )
-        store = Store(path=path, group=group, attributes=parse_attributes(group.attrs))
-        _check_forms(store)
-    return store
+        attributes = parse_attributes(group.attrs)
+        disk.may_lack = frozenset() if attributes.complete else frozenset(FILLS)
+        return Store(
+            path=path,
+            group=group,
+            attributes=attributes,
+            arrays=_open_arrays(path, group, attributes),
+        )
 
 
-def _check_forms(store: Store) -> None:
-    n, width = store.array("features").shape
-    forms = array_forms(
-        n=n,
-        width=width,
-        dtype=store.attributes.recipe.dtype,
-        path_bytes=store.array("sample/paths").shape[0],
-    )
+def _open_arrays(
+    path: Path, group: zarr.Group, attributes: Attributes
+) -> dict[str, zarr.Array[Any]]:
+    """Return the arrays of a store, each of the form that it must have."""
+    features, paths = (_open_array(path, group, name) for name in ("features", "sample/paths"))
+    n, width = features.shape
+    forms = array_forms(n=n, width=width, dtype=attributes.recipe.dtype, path_bytes=paths.shape[0])
+    arrays = {name: _open_array(path, group, name) for name in forms}
     for name, form in forms.items():
-        array = store.array(name)
+        array = arrays[name]
         found = ArrayForm(shape=array.shape, dtype=str(array.dtype), chunks=array.chunks)
         if found != form:
             raise ValueError(f"{name} is {found}, expected {form}")
+    return arrays
+
+
+def _open_array(path: Path, group: zarr.Group, name: str) -> zarr.Array[Any]:
+    with translated(path, name, file=path / name, hint=ANEW_HINT):
+        try:
+            found = group[name]
+        except KeyError:
+            raise ValueError("it is missing") from None
+        if not isinstance(found, zarr.Array):
+            raise TypeError("it is not an array")
+        return found
 
 
 def read_array(array: zarr.Array[Any]) -> NDArray[Any]:
@@ -183,6 +202,45 @@ def create_array(
     )
 
 
+def describe_dataset(manifest: Manifest) -> dict[str, Any]:
+    """Return what a store's attributes say of its data set."""
+    return {
+        "dataset": manifest.name,
+        "class_names": list(manifest.class_names),
+        "group_names": list(manifest.group_names),
+        "ignored": dict(manifest.ignored),
+    }
+
+
+def describe_rows(manifest: Manifest) -> dict[str, NDArray[Any]]:
+    """Return what a store says of its rows, by array."""
+    blob = np.frombuffer(encode_names(manifest.paths), np.uint8)
+    return {
+        **{name: getattr(manifest, name) for name in ROW_ARRAYS},
+        "sample/paths": blob,
+        "sample/offsets": np.concatenate([[0], np.flatnonzero(blob == 0) + 1]),
+        "sample/size": manifest.size,
+        "sample/sha256": manifest.sha256,
+    }
+
+
+def read_manifest(store: Store) -> Manifest:
+    """Return the data set that a store says it is of."""
+    about = store.attributes
+    return Manifest(
+        name=about.dataset,
+        root=Path(about.root),
+        paths=decode_names(store.read("sample/paths").tobytes()),
+        class_names=about.class_names,
+        group_names=about.group_names,
+        labels=store.read("labels"),
+        split=store.read("split"),
+        group=store.read("group"),
+        size=store.read("sample/size"),
+        sha256=store.read("sample/sha256"),
+    )
+
+
 class RowIds:
     """Who a row is: its path and content hash, as the block digests bind them to their place."""
 
@@ -202,34 +260,44 @@ class RowIds:
 
 
 def block_digest(
-    block: int, ids: bytes, status: NDArray[np.uint8], values: NDArray[np.floating[Any]]
+    key: str,
+    block: int,
+    ids: bytes,
+    status: NDArray[np.uint8],
+    oddities: NDArray[np.uint16],
+    values: NDArray[np.floating[Any]],
 ) -> bytes:
     """Return the SHA-256 that commits one block.
 
     Parameters
     ----------
+    key : str
+        Of the store.
     block : int
         Which block of the store it is.
     ids : bytes
         `RowIds.of` its rows.
     status : uint8 ndarray of shape (n_rows,)
+    oddities : uint16 ndarray of shape (n_rows,)
     values : float32 or float16 ndarray of shape (n_rows, n_features)
     """
-    digest = hashlib.sha256(block.to_bytes(8, "little"))
-    for part in (ids, status.tobytes(), np.ascontiguousarray(values).tobytes()):
-        digest.update(part)
+    digest = hashlib.sha256(key.encode() + block.to_bytes(8, "little"))
+    digest.update(ids)
+    for part in (status, oddities, values):
+        digest.update(np.ascontiguousarray(part).tobytes())
     return digest.digest()
 
 
 def content_digest(store: Store) -> str:
     """Return the SHA-256, in hexadecimal, over all that a store holds and says of its rows.
 
-    That is the key, the data set's name, classes, groups and folder, the commits, which stand for
-    status and features, and every other array.
+    That is the key, the data set's name, classes, groups and folder, and every array but the
+    features, for which the commits stand.
     """
     about = store.attributes
     said = [about.key, about.dataset, about.class_names, about.group_names, about.root]
     digest = hashlib.sha256(json.dumps(said).encode())
-    for name in ("commit", *ROW_ARRAYS, *(f"sample/{name}" for name in SAMPLE_ARRAYS)):
+    names = (*ROW_ARRAYS, *(f"sample/{name}" for name in SAMPLE_ARRAYS))
+    for name in ("commit", "status", "oddities", *names):
         digest.update(store.read(name).tobytes())
     return digest.hexdigest()

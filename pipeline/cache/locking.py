@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
+import platform
+import shlex
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import filelock
 
+from pipeline.cache.probing import Holder, holder_file, read_holder
 from pipeline.cache.replacing import tidy
+from pipeline.durable import make_folder
 from pipeline.errors import CacheError, CacheLockedError
 
 
@@ -28,12 +37,35 @@ def lock_store(path: Path) -> Iterator[None]:
     lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
     try:
         with _translated(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             lock.acquire()
+            _introduce(path)
             tidy(path)
         yield
     finally:
+        if lock.is_locked:
+            with suppress(OSError):
+                holder_file(path).unlink(missing_ok=True)
         lock.release()
+
+
+def _introduce(store: Path) -> None:
+    """Write down who holds the lock, for the message that others get; not for the lock itself."""
+    holder = Holder(
+        pid=os.getpid(),
+        host=platform.node(),
+        since=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+    )
+    with suppress(OSError):  # on a full disk, too, the run says what it could not write
+        holder_file(store).write_text(json.dumps(asdict(holder)), encoding="utf-8")
+
+
+def _describe_holder(store: Path) -> str:
+    holder = read_holder(store)
+    if holder is None:
+        return "another process"
+    return f"process {holder.pid} on {holder.host}, since {holder.since} (`{holder.command}`)"
 
 
 @contextmanager
@@ -42,7 +74,8 @@ def _translated(path: Path) -> Iterator[None]:
         yield
     except filelock.Timeout as exc:
         raise CacheLockedError(
-            f"Another process is writing {path}. Wait for it to end, then run this again."
+            f"{path} is being written by {_describe_holder(path)}. Wait for it to end, then "
+            "run this again."
         ) from exc
     except OSError as exc:
         raise CacheError(

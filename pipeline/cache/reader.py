@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.cache.blocks import BlockReader
 from pipeline.cache.damage import REDO_HINT, translated
-from pipeline.cache.layout import RowIds, Store, block_digest, content_digest, open_store
+from pipeline.cache.layout import Store, content_digest, open_store
 from pipeline.errors import (
     CacheCorruptError,
     CacheError,
     CacheIncompleteError,
     CacheNotFoundError,
 )
-from pipeline.records import FeatureTable, Status
+from pipeline.records import FeatureTable, Oddity, Status
 
 RESUME_HINT = "Run the same extract command again: it goes on where it stopped."
 
@@ -161,27 +162,38 @@ def read_features(path: Path) -> FeatureTable:
     store = open_store(path, "r")
     if not store.attributes.complete:
         raise CacheIncompleteError(f"The extraction into {path} has not finished. {RESUME_HINT}")
-    with translated(path):
-        return _read_checked(store)
+    try:
+        with translated(path):
+            table = _read_checked(store)
+    except CacheCorruptError:
+        _check_unchanged(store)
+        raise
+    _check_unchanged(store)
+    return table
+
+
+def _check_unchanged(store: Store) -> None:
+    found = open_store(store.path, "r").attributes.content_sha256
+    if found != store.attributes.content_sha256:
+        raise CacheError(
+            f"{store.path} was written while it was being read. Run this again when that is done."
+        )
 
 
 def _read_checked(store: Store) -> FeatureTable:
-    about = store.attributes
-    if content_digest(store) != about.content_sha256:
-        raise CacheCorruptError(
-            f"{store.path}: names, folder, labels, paths or commits changed after writing. "
-            f"{REDO_HINT}"
-        )
-    ids, status = RowIds(store), store.read("status")
-    features = _read_blocks(store, ids, status)
-    rows, paths = np.flatnonzero(status == Status.OK), ids.decode_paths()
+    about, blocks, status = store.attributes, BlockReader(store), store.read("status")
+    rows = np.flatnonzero(status == Status.OK)
+    # The blocks first: one of them that is damaged can be named.
+    features = _read_usable(blocks, len(rows), store.array("features").shape[1])
+    _check_content(store)
+    paths = blocks.ids.decode_paths()
     return FeatureTable(
         features=features,
         labels=store.read("labels")[rows],
         class_names=about.class_names,
         split=store.read("split")[rows],
         group=store.read("group")[rows],
-        sha256=ids.sha256[rows],
+        sha256=blocks.ids.sha256[rows],
         paths=tuple(paths[row] for row in rows),
         root=about.root,
         dataset=about.dataset,
@@ -191,35 +203,64 @@ def _read_checked(store: Store) -> FeatureTable:
         content_sha256=about.content_sha256,
         n_found=len(status),
         skipped=count_skipped(status),
+        oddities=count_oddities(store.read("oddities")),
     )
 
 
-def _read_blocks(store: Store, ids: RowIds, status: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _check_content(store: Store) -> None:
+    if content_digest(store) != store.attributes.content_sha256:
+        raise CacheCorruptError(
+            f"{store.path}: names, folder, status, labels, paths or commits changed after writing. "
+            f"{REDO_HINT}"
+        )
+
+
+def _read_usable(blocks: BlockReader, n_usable: int, width: int) -> NDArray[np.float32]:
     """Return the values of the rows that are OK, every block checked against its digest."""
-    source, ok = store.array("features"), status == Status.OK
-    features = np.empty((int(ok.sum()), source.shape[1]), np.float32)
-    length, filled = source.chunks[0], 0
-    for block, digest in enumerate(store.read("commit")):
-        span = slice(block * length, min((block + 1) * length, len(status)))
-        where = f"block {block} (rows {span.start} to {span.stop - 1})"
-        with translated(store.path, where, file=store.path / f"features/c/{block}/0"):
-            values = np.asarray(source[span])
-        if block_digest(block, ids.of(span), status[span], values) != digest.tobytes():
-            raise CacheCorruptError(
-                f"{store.path}: {where} of features or status is not what was written. {REDO_HINT}"
-            )
-        kept = values[ok[span]]
+    features, filled = np.empty((n_usable, width), np.float32), 0
+    for block in blocks:
+        kept = block.values[block.status == Status.OK]
         features[filled : filled + len(kept)] = kept
         filled += len(kept)
     return features
 
 
 def read_status(path: Path) -> NDArray[np.uint8]:
-    """Return the status of every row of a store, uint8 of shape (n_rows,)."""
-    return open_store(path, "r").read("status")
+    """Return the status of every row of a store, uint8 of shape (n_rows,).
+
+    Raises
+    ------
+    CacheError
+        If the store cannot be read, or does not say what it said when it was completed.
+    """
+    return _read_one(path, "status")
 
 
 def count_skipped(status: NDArray[np.uint8]) -> dict[str, int]:
     """Count the rows that are not OK by their reason."""
     values, counts = np.unique(status[status != Status.OK], return_counts=True)
     return {Status(v).reason: int(n) for v, n in zip(values, counts, strict=True)}
+
+
+def read_oddities(path: Path) -> NDArray[np.uint16]:
+    """Return the `Oddity` flags of every row of a store, uint16 of shape (n_rows,).
+
+    Raises
+    ------
+    CacheError
+        As `read_status`.
+    """
+    return _read_one(path, "oddities")
+
+
+def _read_one(path: Path, name: str) -> NDArray[Any]:
+    store = open_store(path, "r")
+    if store.attributes.complete:
+        _check_content(store)
+    return store.read(name)
+
+
+def count_oddities(oddities: NDArray[np.uint16]) -> dict[str, int]:
+    """Count the rows that have each oddity, by its words."""
+    counts = {kind.words: int(((oddities & kind) != 0).sum()) for kind in Oddity}
+    return {words: n for words, n in counts.items() if n}

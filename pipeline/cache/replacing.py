@@ -7,12 +7,13 @@ first: nothing half deleted ever lies under a name that is read.
 from __future__ import annotations
 
 import contextlib
+import glob
 import secrets
-import shutil
 from pathlib import Path
 
+from pipeline.cache.layout import skipped_csv
 from pipeline.cache.reader import read_info
-from pipeline.durable import sync
+from pipeline.durable import remove, rename, sync
 from pipeline.errors import CacheError, CacheIncompleteError
 
 
@@ -61,15 +62,15 @@ def swap_store(new: Path, path: Path) -> None:
     try:
         _settle_swap(path)
         if path.exists():
-            path.rename(old)
-        new.rename(path)
+            rename(path, old)
+        rename(new, path)
         sync(path.parent)
         if old.exists():
             _discard(old, path)
     except OSError as exc:
         if not path.exists():
             with contextlib.suppress(OSError):
-                old.rename(path)
+                rename(old, path)
         raise CacheError(
             f"Cannot put the new store {new} in the place of {path}: {exc}. "
             f"Make {path.parent} writable, then run the same extract command again."
@@ -79,8 +80,13 @@ def swap_store(new: Path, path: Path) -> None:
 def tidy(path: Path) -> None:
     """Mend and remove what a process that was killed while it held the lock left behind."""
     _settle_swap(path)
-    for name in (path.name, f".{path.name}.overwrite"):
-        for leftover in path.parent.glob(f".{name}.*.partial"):
+    new = f".{path.name}.overwrite"
+    csv = skipped_csv(path).name
+    for name in (path.name, new, csv):
+        for leftover in path.parent.glob(f".{glob.escape(name)}.*.partial"):
+            _remove(leftover)
+    for store in (path, path.with_name(new)):
+        for leftover in store.rglob(".*.partial"):  # of files within, cut off while being written
             _remove(leftover)
 
 
@@ -90,7 +96,7 @@ def _settle_swap(path: Path) -> None:
     if not old.exists():
         return
     if not (path.exists() or path.is_symlink()):
-        (new if _is_complete(new) else old).rename(path)
+        rename(new if _is_complete(new) else old, path)
         sync(path.parent)
     if old.exists():
         _discard(old, path)
@@ -123,14 +129,10 @@ def _check_plain(path: Path) -> None:
 def _discard(doomed: Path, store: Path) -> None:
     """Delete a folder that belongs to `store`; a kill in the middle leaves a `.partial`."""
     partial = store.with_name(f".{store.name}.{secrets.token_hex(4)}.partial")
-    doomed.rename(partial)
+    rename(doomed, partial)
     _remove(partial)
 
 
 def _remove(leftover: Path) -> None:
-    """Delete a folder, a file or a link, but nothing that a link leads to; never fail."""
     with contextlib.suppress(OSError):
-        if leftover.is_symlink() or not leftover.is_dir():
-            leftover.unlink()
-        else:
-            shutil.rmtree(leftover, ignore_errors=True)
+        remove(leftover)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,19 +15,29 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.cache.damage import REDO_HINT
+from pipeline.cache.disk import DurableStore
 from pipeline.cache.layout import (
+    FILLS,
     FORMAT,
-    ROW_ARRAYS,
     RowIds,
     array_forms,
     block_digest,
     content_digest,
     create_array,
+    describe_dataset,
+    describe_rows,
     open_store,
+    read_manifest,
     skipped_csv,
 )
-from pipeline.durable import sync, sync_tree
-from pipeline.errors import CacheError, CacheIncompleteError, CacheMismatchError
+from pipeline.durable import make_folder, remove, rename, sync, write_file
+from pipeline.errors import (
+    CacheCorruptError,
+    CacheError,
+    CacheIncompleteError,
+    CacheMismatchError,
+)
 from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, csv_path, encode_names
 
 
@@ -37,13 +48,12 @@ def create_store(
 
     If another process creates the same store first, theirs stays and is used.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     building = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    make_folder(building)
     try:
         _build(building, manifest, recipe, width, provenance)
-        sync_tree(building)
         try:
-            building.rename(path)
+            rename(building, path)
         except OSError:
             if not path.exists():
                 raise
@@ -58,33 +68,23 @@ def _build(
     attributes = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
-        "dataset": manifest.name,
         "key": recipe.key,
         "recipe": recipe.to_dict(),
-        "class_names": list(manifest.class_names),
-        "group_names": list(manifest.group_names),
-        "ignored": dict(manifest.ignored),
+        **describe_dataset(manifest),
         "provenance": {**provenance, "root": str(manifest.root.resolve())},
         "complete": False,
         "content_sha256": None,
     }
-    group = zarr.create_group(path, zarr_format=3, attributes=attributes)
-    group.create_group("sample")
+    group = zarr.create_group(DurableStore(path), zarr_format=3, attributes=attributes)
+    sample = group.create_group("sample")
     names = encode_names(manifest.paths)
     forms = array_forms(n=len(manifest), width=width, dtype=recipe.dtype, path_bytes=len(names))
-    for name, fill in (("features", np.nan), ("status", int(Status.PENDING)), ("commit", 0)):
+    for name, fill in FILLS.items():
         create_array(group, name, forms[name], fill=fill)
-    blob = np.frombuffer(names, np.uint8)
-    ends = np.flatnonzero(blob == 0) + 1
-    values = {
-        **{name: getattr(manifest, name) for name in ROW_ARRAYS},
-        "sample/paths": blob,
-        "sample/offsets": np.concatenate([[0], ends]),
-        "sample/size": manifest.size,
-        "sample/sha256": manifest.sha256,
-    }
-    for name, value in values.items():
-        create_array(group, name, forms[name])[...] = value
+    for name, value in describe_rows(manifest).items():
+        _, _, own_name = name.rpartition("/")
+        owner = group if own_name == name else sample
+        create_array(owner, own_name, forms[name])[...] = value
 
 
 class StoreWriter:
@@ -107,9 +107,15 @@ class StoreWriter:
         self.path = path
         self._features = self._store.writable("features")
         self._status = self._store.writable("status")
+        self._oddities = self._store.writable("oddities")
         self._commit = self._store.writable("commit")
         self._ids = RowIds(self._store)
         self._block = self._features.chunks[0]
+
+    @property
+    def provenance(self) -> Mapping[str, Any]:
+        """Who computed the values, and how."""
+        return self._store.attributes.provenance
 
     @property
     def pending(self) -> list[NDArray[np.int64]]:
@@ -119,9 +125,15 @@ class StoreWriter:
         return [np.arange(b * self._block, min((b + 1) * self._block, n)) for b in missing]
 
     def write(
-        self, rows: NDArray[np.int64], features: NDArray[np.float32], status: NDArray[np.uint8]
-    ) -> NDArray[np.uint8]:
+        self,
+        rows: NDArray[np.int64],
+        features: NDArray[np.float32],
+        status: NDArray[np.uint8],
+        oddities: NDArray[np.uint16],
+    ) -> None:
         """Write and commit one block.
+
+        Rows with a value that is not finite become NOT_FINITE.
 
         Parameters
         ----------
@@ -129,11 +141,7 @@ class StoreWriter:
             One item of `pending`.
         features : float32 ndarray of shape (n_rows, n_features)
         status : uint8 ndarray of shape (n_rows,)
-
-        Returns
-        -------
-        uint8 ndarray of shape (n_rows,)
-            The status as written: rows with a value that is not finite are NOT_FINITE.
+        oddities : uint16 ndarray of shape (n_rows,)
 
         Raises
         ------
@@ -150,18 +158,16 @@ class StoreWriter:
         status = status.copy()
         status[(status == Status.OK) & ~np.isfinite(values).all(axis=1)] = Status.NOT_FINITE
         values[status != Status.OK] = np.nan
+        oddities = np.where(status == Status.OK, oddities, 0).astype(np.uint16)
         block, span = int(rows[0]) // self._block, slice(int(rows[0]), int(rows[-1]) + 1)
+        ids, key = self._ids.of(span), self._store.attributes.key
+        digest = block_digest(key, block, ids, status, oddities, values)
         with self._noticing_loss():
             self._features[span] = values
             self._status[span] = status
-            for chunk in (self.path / f"features/c/{block}/0", self.path / f"status/c/{block}"):
-                sync(chunk)
-                sync(chunk.parent)
-            sync(self.path / "features/c")
-        digest = block_digest(block, self._ids.of(span), status, values)
-        with self._noticing_loss():
+            self._oddities[span] = oddities
+            # All of the block is on the disk before the digest that says so.
             self._commit[block] = np.frombuffer(digest, np.uint8)
-        return status
 
     def reopen(self, rows: NDArray[np.int64]) -> None:
         """Make the blocks of some rows pending again, in a store that may be complete.
@@ -172,10 +178,16 @@ class StoreWriter:
         """
         with self._noticing_loss():
             # First no reader may take the store for whole any more.
-            self._store.group.attrs.update({"content_sha256": None, "complete": False})
-            sync(self.path / "zarr.json")
+            self._store.group.update_attributes({"content_sha256": None, "complete": False})
             for block in np.unique(rows // self._block):
                 self._commit[int(block)] = np.zeros(32, np.uint8)
+
+    def record_agreement(self, versions: Mapping[str, str]) -> None:
+        """Note that what other versions of the libraries compute agrees with this store."""
+        agreeing = [*self.provenance.get("agreeing_versions", []), dict(versions)]
+        provenance = {**self.provenance, "agreeing_versions": agreeing}
+        with self._noticing_loss():
+            self._store.group.update_attributes({"provenance": provenance})
 
     def finish(self) -> None:
         """Mark the store complete, the last thing that is written.
@@ -184,19 +196,23 @@ class StoreWriter:
         ------
         CacheIncompleteError
             If a block is not committed.
+        CacheCorruptError
+            If what the store says of its rows is not what it was made for.
         CacheError
             If the store was deleted meanwhile.
         """
         with self._noticing_loss():
+            if read_manifest(self._store).digest != self._store.attributes.recipe.manifest_digest:
+                raise CacheCorruptError(
+                    f"{self.path}: labels, split, group, paths or hashes changed after writing. "
+                    f"{REDO_HINT}"
+                )
             if self.pending:
                 raise CacheIncompleteError(
                     f"{self.path} still has {len(self.pending)} blocks to write."
                 )
-            sync_tree(self.path / "commit")
             digest = content_digest(self._store)
-            self._store.group.attrs.update({"content_sha256": digest, "complete": True})
-            sync(self.path / "zarr.json")
-            sync(self.path)
+            self._store.group.update_attributes({"content_sha256": digest, "complete": True})
 
     @contextmanager
     def _noticing_loss(self) -> Iterator[None]:
@@ -224,9 +240,11 @@ def write_skipped(store: Path, paths: tuple[str, ...], status: NDArray[np.uint8]
     listed = skipped_csv(store)
     rows = np.flatnonzero(status != Status.OK)
     if not len(rows):
-        listed.unlink(missing_ok=True)
+        if listed.exists():
+            remove(listed)
         return
-    with listed.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        lines = csv.writer(file)
-        lines.writerow(["path", "reason"])
-        lines.writerows([csv_path(paths[i]), Status(status[i]).reason] for i in rows)
+    text = io.StringIO(newline="")
+    lines = csv.writer(text)
+    lines.writerow(["path", "reason"])
+    lines.writerows([csv_path(paths[i]), Status(status[i]).reason] for i in rows)
+    write_file(listed, text.getvalue().encode("utf-8", "surrogateescape"))

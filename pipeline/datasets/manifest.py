@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
-from pipeline.datasets.hashing import hash_files
+from pipeline.datasets.hash_index import hash_changed_files
 from pipeline.datasets.listing import Listing, Row
 from pipeline.errors import ConfigError
 from pipeline.records import Manifest, OnProgress, Split
@@ -18,6 +19,7 @@ def build_manifest(
     listing: Listing,
     *,
     limit: int | None = None,
+    cache_dir: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
     """Put rows into their final order and hash their files.
@@ -28,8 +30,10 @@ def build_manifest(
     listing : Listing
     limit : int, optional
         Take this many rows, spread evenly over splits, classes and paths.
+    cache_dir : Path, optional
+        Where to remember hashes, see `hash_changed_files`; without it every file is hashed.
     on_progress : callable, optional
-        Called with how many files are hashed and how many there are.
+        Called with how many files are known or hashed and how many there are.
 
     Returns
     -------
@@ -45,7 +49,9 @@ def build_manifest(
     class_index = {label: i for i, label in enumerate(class_names)}
     group_index = {"": -1} | {group: i for i, group in enumerate(group_names)}
     paths = tuple(row.path for row in rows)
-    size, sha256 = hash_files(listing.root, paths, on_progress=on_progress)
+    size, sha256 = hash_changed_files(
+        listing.root, paths, cache_dir=cache_dir, name=name, on_progress=on_progress
+    )
     return Manifest(
         name=name,
         root=listing.root,

@@ -25,6 +25,7 @@ def load_manifest(
     data_dir: Path,
     label_column: str | None = None,
     limit: int | None = None,
+    cache_dir: Path | None = None,
     on_progress: OnProgress | None = None,
 ) -> Manifest:
     """List, order and hash the images of a data set that lies on disk.
@@ -40,8 +41,11 @@ def load_manifest(
         Column of the table that holds the label.
     limit : int, optional
         Take this many images, spread evenly over splits and classes.
+    cache_dir : Path, optional
+        Where hashes are remembered, so that a file whose `stat` is still the same is not read
+        again: `cache_dir/<name>/`. Without it every file is hashed and nothing is written.
     on_progress : callable, optional
-        Called with how many files are hashed and how many there are.
+        Called with how many files are known or hashed and how many there are.
 
     Raises
     ------
@@ -59,7 +63,9 @@ def load_manifest(
     else:
         _check_table(path)
         listing = read_table(path, label_column=label_column)
-    return build_manifest(name_dataset(dataset), listing, limit=limit, on_progress=on_progress)
+    return build_manifest(
+        name_dataset(dataset), listing, limit=limit, cache_dir=cache_dir, on_progress=on_progress
+    )
 
 
 def name_dataset(dataset: str) -> str:

@@ -1,9 +1,9 @@
 """What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
 
-from pipeline.records.names import csv_path, decode_names, encode_names
+from pipeline.records.names import csv_path, decode_names, encode_names, printable
 from pipeline.records.recipe import FORMAT_VERSION, Recipe
 from pipeline.records.results import Estimate, Extraction, FitResult, OnProgress, Report
-from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Split, Status
+from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Oddity, Split, Status
 
 __all__ = [
     "FORMAT_VERSION",
@@ -13,6 +13,7 @@ __all__ = [
     "FitResult",
     "ImageBatch",
     "Manifest",
+    "Oddity",
     "OnProgress",
     "Recipe",
     "Report",
@@ -21,4 +22,5 @@ __all__ = [
     "csv_path",
     "decode_names",
     "encode_names",
+    "printable",
 ]

@@ -19,3 +19,12 @@ def csv_path(path: str) -> str:
     A cell that begins with = + - or @ would run as a formula. "./" in front names the same file.
     """
     return f"./{path}" if path[:1] in "=+-@\t\r" else path
+
+
+def printable(text: str) -> str:
+    """Return text as a terminal can show it: a name may hold newlines and escape sequences."""
+    return "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -28,6 +28,8 @@ class Report:
         Images; n_found = n_train + n_test + the sum of `skipped`.
     skipped : mapping of str to int
         Images that have no transfer values, by reason.
+    oddities : mapping of str to int
+        Images that have, although they were unusual, by what was; one may count twice.
     split : str
         How the test rows were chosen.
     class_names : tuple of str
@@ -68,6 +70,7 @@ class Report:
     n_train: int
     n_test: int
     skipped: Mapping[str, int]
+    oddities: Mapping[str, int]
     split: str
     class_names: tuple[str, ...]
     confusion_matrix: tuple[tuple[int, ...], ...]
@@ -137,13 +140,19 @@ class Extraction:
     n_found, n_cached, n_features : int
         Images found, rows with values, values a row.
     skipped : mapping of str to int
-        How many images were skipped, by reason: n_found = n_cached + their sum.
+        How many images were skipped, by reason: n_found = n_cached + their sum + n_left.
     skipped_csv : Path or None
         The list of them.
+    oddities : mapping of str to int
+        How many of the cached images were unusual, by what was; one may count twice.
     ignored : mapping of str to int
         Files and folders passed over without counting as found, by reason.
     n_computed : int
-        Rows that this call computed; the others were there.
+        Rows that this call computed.
+    n_copied : int
+        Rows that this call copied from other stores of the same recipe; the others were there.
+    n_left : int
+        Rows still to do, since --max-time was over; the store is complete if it is 0.
     seconds : float
         Of this call, from the first image to the last.
     engine : str or None
@@ -158,8 +167,11 @@ class Extraction:
     n_features: int
     skipped: Mapping[str, int]
     skipped_csv: Path | None
+    oddities: Mapping[str, int]
     ignored: Mapping[str, int]
     n_computed: int = 0
+    n_copied: int = 0
+    n_left: int = 0
     seconds: float = 0.0
     engine: str | None = None
 
@@ -174,8 +186,11 @@ class Extraction:
             "n_features": self.n_features,
             "skipped": dict(self.skipped),
             "skipped_csv": str(self.skipped_csv) if self.skipped_csv else None,
+            "oddities": dict(self.oddities),
             "ignored": dict(self.ignored),
             "n_computed": self.n_computed,
+            "n_copied": self.n_copied,
+            "n_left": self.n_left,
             "seconds": round(self.seconds, 3),
             "engine": self.engine,
         }

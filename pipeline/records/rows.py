@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +51,46 @@ _REASONS = {
     Status.NOT_AN_IMAGE: "not an image",
     Status.FORMAT_NOT_ALLOWED: "image format not supported",
     Status.CORRUPT: "corrupt or truncated image",
-    Status.TOO_LARGE: "over 100 megapixels",
+    Status.TOO_LARGE: "over 100 megapixels or 1 GiB",
     Status.CHANGED: "changed since it was listed",
     Status.NOT_FINITE: "the network gave a value that is not finite",
     Status.PENDING: "not extracted yet",
+}
+
+
+class Oddity(IntFlag):
+    """What was unusual about an image that was decoded all the same; counted, never refused."""
+
+    WRONG_EXTENSION = 1
+    TRAILING_BYTES = 2
+    CMYK = 4
+    GREY = 8
+    BILEVEL = 16
+    PALETTE = 32
+    TRANSPARENT = 64
+    SIXTEEN_BIT = 128
+    ROTATED = 256
+    BROKEN_EXIF = 512
+    ANIMATED = 1024
+
+    @property
+    def words(self) -> str:
+        """What the reports call one of them."""
+        return _ODDITIES[self]
+
+
+_ODDITIES = {
+    Oddity.WRONG_EXTENSION: "of another format than the name says",
+    Oddity.TRAILING_BYTES: "with bytes after the end of the image",
+    Oddity.CMYK: "CMYK, converted to RGB",
+    Oddity.GREY: "grey",
+    Oddity.BILEVEL: "black and white, 1 bit",
+    Oddity.PALETTE: "with a palette",
+    Oddity.TRANSPARENT: "transparent, put on white",
+    Oddity.SIXTEEN_BIT: "16-bit, scaled to 8 bits",
+    Oddity.ROTATED: "turned upright by EXIF",
+    Oddity.BROKEN_EXIF: "with broken EXIF, not turned",
+    Oddity.ANIMATED: "animated, first frame taken",
 }
 
 
@@ -129,10 +165,13 @@ class ImageBatch:
         RGB, 0-255; a row whose status is not OK is zeros and must not be kept.
     status : uint8 ndarray of shape (n_images,)
         `Status` values.
+    oddities : uint16 ndarray of shape (n_images,)
+        `Oddity` flags; 0 for a row whose status is not OK.
     """
 
     images: NDArray[np.uint8]
     status: NDArray[np.uint8]
+    oddities: NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -164,6 +203,8 @@ class FeatureTable:
         Images found, skipped ones included: n_found = n_samples + the sum of `skipped`.
     skipped : mapping of str to int
         How many images were skipped, by reason.
+    oddities : mapping of str to int
+        How many of the usable images were unusual, by `Oddity.words`; one may count twice.
     """
 
     features: NDArray[np.float32]
@@ -181,3 +222,4 @@ class FeatureTable:
     content_sha256: str
     n_found: int
     skipped: Mapping[str, int]
+    oddities: Mapping[str, int]

@@ -108,6 +108,7 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
     ConfigError, ClassifierError
     """
     check_finite(table.features)
+    metrics.check_labels(table.labels, n_classes=len(table.class_names), what="true")
     part = split_rows(table, test_size=config.test_size, seed=config.seed)
     X, y = table.features[part.train], table.labels[part.train]
     C = config.C or default_c(config.clf, n_samples=len(y))
@@ -140,6 +141,7 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
         n_train=len(part.train),
         n_test=len(part.test),
         skipped=dict(table.skipped),
+        oddities=dict(table.oddities),
         split=part.how,
         class_names=table.class_names,
         **_measure(table, part, scores),

@@ -187,7 +187,7 @@ def test_weights_of_another_network_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["link", "soft link", "storage", "virtual"])
-def test_a_file_that_opens_other_files_is_refused(tmp_path, kind):
+def test_fault_56_a_file_that_opens_other_files_is_refused(tmp_path, kind):
     other = tmp_path / "other.h5"
     with h5py.File(other, "w") as file:
         file["kernel"] = np.zeros(4)
@@ -208,13 +208,61 @@ def test_a_file_that_opens_other_files_is_refused(tmp_path, kind):
         build("vgg16", weights=str(path), image_size=32)
 
 
-def test_a_file_with_a_model_in_it_gives_its_weights_and_runs_none_of_its_code(tmp_path, noise):
-    model = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
-    path = tmp_path / "whole.h5"
-    legacy_h5_format.save_model_to_hdf5(model, path, include_optimizer=False)
-    with h5py.File(path, "r+") as file:
-        # What `load_model` would run: the weights are read, the architecture is not.
-        file.attrs["model_config"] = '{"class_name": "Lambda", "config": {"function": "evil"}}'
-    expected = reference("vgg16", noise, path)
+@pytest.mark.parametrize("kind", ["group in itself", "type", "no array", "array of nothing"])
+def test_fault_56_odd_files_are_refused_and_do_not_hang(tmp_path, kind):
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("layers/conv")
+        if kind == "group in itself":
+            group["again"] = file["layers"]
+        elif kind == "type":
+            group["again"] = np.dtype("f4")
+        elif kind == "array of nothing":
+            group["again"] = h5py.Empty("f4")
+    with pytest.raises(BackboneError, match=r"w\.h5 cannot be loaded into vgg16"):
+        build("vgg16", weights=str(path), image_size=32)
+
+
+def test_fault_56_an_array_that_would_fill_the_memory_is_refused(tmp_path):
+    path = tmp_path / "w.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("kernel", (10**6, 10**6), "f4", chunks=(1000, 1000))
+    assert path.stat().st_size < 10_000
+    with pytest.raises(BackboneError, match=r"/kernel has 1,000,000,000,000 numbers"):
+        build("vgg16", weights=str(path), image_size=32)
+
+
+def save_with_lambda(path, proof):
+    """Save a whole VGG16 with a layer that touches `proof` as soon as the model is loaded."""
+    backbone = keras.applications.VGG16(weights=None, include_top=False, input_shape=(64, 64, 3))
+    code = f"lambda x: (__import__('pathlib').Path({str(proof)!r}).touch(), x)[1]"
+    output = keras.layers.Lambda(eval(code))(backbone.output)
+    model = keras.Model(backbone.input, output)
+    if path.suffix == ".h5":
+        legacy_h5_format.save_model_to_hdf5(model, path, include_optimizer=False)
+    else:
+        model.save(path)
+    proof.unlink()  # building the model ran it once
+
+
+def test_fault_56_a_model_with_code_in_it_gives_its_weights_and_runs_none(tmp_path, noise):
+    path, proof = tmp_path / "whole.h5", tmp_path / "executed"
+    save_with_lambda(path, proof)
     found = values(build("vgg16", weights=str(path), image_size=64), noise)
+    assert not proof.exists()
+    expected = reference("vgg16", noise, path)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+    legacy_h5_format.load_model_from_hdf5(path, safe_mode=False)
+    assert proof.exists()  # the code is live: only not loading the model held it back
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
+def test_fault_56_a_model_with_code_in_it_is_refused_whatever_it_is_called(tmp_path, name):
+    path, proof = tmp_path / "m.keras", tmp_path / "executed"
+    save_with_lambda(path, proof)
+    renamed = path.rename(tmp_path / name)
+    with pytest.raises(BackboneError, match=r"never loaded|is not an HDF5 file"):
+        build("vgg16", weights=str(renamed), image_size=64)
+    assert not proof.exists()
+    keras.models.load_model(renamed.rename(path), safe_mode=False)
+    assert proof.exists()

@@ -195,7 +195,7 @@ def test_offline_names_the_address_and_the_folder(server, hdf5, tmp_path):
     assert str(tmp_path / "vgg16.h5") in str(caught.value)
 
 
-def test_a_folder_that_cannot_be_written_is_not_replaced_by_another(server, hdf5, tmp_path):
+def test_fault_57_a_folder_that_cannot_be_written_gets_no_substitute(server, hdf5, tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(WeightsNotFoundError, match="Set KERAS_HOME to a folder of your own"):
         fetch_weights(make_spec(server, hdf5), "imagenet", models_dir=tmp_path / "file")
@@ -218,7 +218,7 @@ def test_a_users_file_is_hashed(hdf5, tmp_path):
     assert found.sha256 == hashlib.sha256(hdf5).hexdigest()
 
 
-def test_whole_models_are_never_loaded(tmp_path):
+def test_fault_56_whole_models_are_never_loaded(tmp_path):
     (tmp_path / "saved_model").mkdir()
     (tmp_path / "model.keras").write_bytes(b"PK")
     for name in ("saved_model", "model.keras"):

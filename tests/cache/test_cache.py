@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +11,10 @@ from pipeline.errors import (
     CacheCorruptError,
     CacheError,
     CacheIncompleteError,
-    CacheLockedError,
     CacheMismatchError,
     CacheNotFoundError,
 )
-from pipeline.records import Manifest, Recipe, Split, Status
+from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Split, Status
 
 NAMES = ("a/=1.jpg", "a/new\nline.jpg", "b/\udcff.jpg", 'b/ü, "q".jpg')
 
@@ -84,7 +81,7 @@ def fill(path, manifest, recipe, *, bad=(), blocks=None):
     status = np.zeros(len(manifest), np.uint8)
     status[list(bad)] = Status.CORRUPT
     for rows in writer.pending[:blocks]:
-        writer.write(rows, values_of(manifest)[rows], status[rows])
+        writer.write(rows, values_of(manifest)[rows], status[rows], np.zeros(len(rows), np.uint16))
     return writer
 
 
@@ -192,7 +189,9 @@ class TestWriting:
             values = values_of(manifest)[rows]
             if rows[0] == 0:
                 values[5, 9] = np.inf
-            writer.write(rows, values, np.zeros(len(rows), np.uint8))
+            writer.write(
+                rows, values, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
+            )
         writer.finish()
         table = cache.read_features(path)
         assert len(table.features) == 69
@@ -206,7 +205,9 @@ class TestWriting:
         values = np.ones((70, 4), np.float32)
         values[3, 2] = 70_000
         for rows in writer.pending:
-            writer.write(rows, values[rows], np.zeros(len(rows), np.uint8))
+            writer.write(
+                rows, values[rows], np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
+            )
         writer.finish()
         table = cache.read_features(path)
         assert table.features.dtype == np.float32
@@ -216,18 +217,16 @@ class TestWriting:
         path = cache.store_path(tmp_path, "x", recipe)
         writer = fill(path, manifest, recipe, blocks=0)
         with pytest.raises(CacheError, match="expected values of shape"):
-            writer.write(np.arange(32), np.ones((32, 5), np.float32), np.zeros(32, np.uint8))
+            writer.write(
+                np.arange(32),
+                np.ones((32, 5), np.float32),
+                np.zeros(32, np.uint8),
+                np.zeros(32, np.uint16),
+            )
 
     def test_another_recipe_in_the_same_place_is_refused(self, store, manifest):
         with pytest.raises(CacheMismatchError, match="another recipe"):
             StoreWriter(store, make_recipe(manifest, pooling="max"))
-
-    def test_the_second_creator_uses_the_first_ones_store(self, tmp_path, manifest, recipe):
-        path = cache.store_path(tmp_path, "x", recipe)
-        fill(path, manifest, recipe, blocks=1)
-        cache.create_store(path, manifest, recipe, width=WIDTH, provenance={})
-        assert len(StoreWriter(path, recipe).pending) == 2
-        assert [p.name for p in path.parent.iterdir()] == [path.name]
 
     def test_what_a_killed_creator_left_is_removed(self, tmp_path, recipe):
         path = cache.store_path(tmp_path, "x", recipe)
@@ -238,89 +237,6 @@ class TestWriting:
         with cache.lock_store(path):
             assert not leftover.exists()
         assert other.exists()
-
-    def test_a_second_process_is_told_that_the_store_is_locked(self, tmp_path, recipe):
-        path = cache.store_path(tmp_path, "x", recipe)
-        code = (
-            "import sys, pathlib; from pipeline.cache import lock_store\n"
-            "with lock_store(pathlib.Path(sys.argv[1])):\n"
-            "    print('held', flush=True); sys.stdin.read()"
-        )
-        with subprocess.Popen(
-            [sys.executable, "-c", code, path],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as other:
-            assert other.stdout.readline() == b"held\n"
-            with pytest.raises(CacheLockedError, match="Another process"), cache.lock_store(path):
-                pass
-            other.kill()
-        with cache.lock_store(path):
-            pass  # the lock of a killed process is free
-
-
-class TestCorruption:
-    def chunk(self, store, name):
-        return store / name
-
-    def test_a_deleted_chunk(self, store):
-        (store / "features/c/1/0").unlink()
-        with pytest.raises(CacheCorruptError, match="block 1"):
-            cache.read_features(store)
-
-    def test_an_emptied_chunk(self, store):
-        (store / "features/c/1/0").write_bytes(b"")
-        with pytest.raises(CacheCorruptError, match="cannot be read"):
-            cache.read_features(store)
-
-    def test_a_cut_chunk(self, store):
-        chunk = store / "features/c/0/0"
-        chunk.write_bytes(chunk.read_bytes()[:-10])
-        with pytest.raises(CacheCorruptError):
-            cache.read_features(store)
-
-    def test_two_valid_chunks_swapped(self, store):
-        one, two = store / "features/c/0/0", store / "features/c/1/0"
-        first, second = one.read_bytes(), two.read_bytes()
-        one.write_bytes(second)
-        two.write_bytes(first)
-        with pytest.raises(CacheCorruptError, match="block 0"):
-            cache.read_features(store)
-
-    @pytest.mark.parametrize("name", ["labels", "split", "commit", "sample/sha256"])
-    def test_an_array_that_was_altered_by_hand(self, store, name):
-        array = zarr.open_group(store, mode="r+")[name]
-        array[0] = 1 - array[0]
-        with pytest.raises(CacheCorruptError, match="changed after writing"):
-            cache.read_features(store)
-
-    @pytest.mark.parametrize("text", ["", "{", '{"zarr_format": 3, "node_type": "group"}'])
-    def test_metadata_that_is_damaged(self, store, text):
-        (store / "zarr.json").write_text(text)
-        with pytest.raises(CacheCorruptError):
-            cache.read_features(store)
-
-    def test_every_one_of_many_bit_flips_is_refused_or_harmless(self, store):
-        whole = cache.read_features(store)
-        random = np.random.default_rng(0)
-        files = sorted(path for path in store.rglob("*") if path.is_file())
-        refused = 0
-        for _ in range(60):
-            path = files[random.integers(len(files))]
-            good = path.read_bytes()
-            bad = bytearray(good)
-            bad[random.integers(len(bad))] ^= 1 << random.integers(8)
-            path.write_bytes(bad)
-            try:
-                table = cache.read_features(store)
-            except CacheError:
-                refused += 1
-            else:
-                assert np.array_equal(table.features, whole.features)
-                assert np.array_equal(table.labels, whole.labels)
-                assert table.paths == whole.paths
-            path.write_bytes(good)
-        assert refused > 30
 
 
 class TestFinding:
@@ -376,15 +292,15 @@ class TestFinding:
         ("alpha", "dropped"),
         ("exif", "ignored"),
         ("sixteen_bit", "clipped"),
-        ("format_version", 2),
+        ("format_version", FORMAT_VERSION + 1),
     ],
 )
-def test_every_field_of_the_recipe_makes_another_key(manifest, field, value):
+def test_fault_31_every_field_of_the_recipe_makes_another_key(manifest, field, value):
     assert make_recipe(manifest, **{field: value}).key != make_recipe(manifest).key
 
 
 def test_every_field_is_in_that_test():
-    marks = test_every_field_of_the_recipe_makes_another_key.pytestmark
+    marks = test_fault_31_every_field_of_the_recipe_makes_another_key.pytestmark
     assert {values[0] for values in marks[0].args[1]} == set(Recipe.__dataclass_fields__)
 
 

@@ -1,6 +1,5 @@
 """Stores that are damaged, altered by hand, unreadable or in an odd place."""
 
-import contextlib
 import json
 import shutil
 
@@ -29,7 +28,12 @@ def make_store(tmp_path, dataset="some-photos", width=4):
     cache.create_store(path, manifest, make_recipe(manifest), width=width, provenance={})
     writer = StoreWriter(path, make_recipe(manifest))
     for rows in writer.pending:
-        writer.write(rows, np.ones((len(rows), width), np.float32), np.zeros(len(rows), np.uint8))
+        writer.write(
+            rows,
+            np.ones((len(rows), width), np.float32),
+            np.zeros(len(rows), np.uint8),
+            np.zeros(len(rows), np.uint16),
+        )
     writer.finish()
     return path
 
@@ -81,11 +85,6 @@ class TestDamage:
         with pytest.raises(CacheCorruptError, match="colour_of_the_moon"):
             cache.read_info(store)
 
-    def test_another_format_version_has_its_own_message(self, store):
-        edit(store, lambda a: (a.update(format_version=2), a["recipe"].update(new=1)))
-        with pytest.raises(CacheCorruptError, match=r"expected format .* version 1, found .* 2"):
-            cache.read_info(store)
-
     def test_an_array_of_another_form(self, store):
         for name in ("labels", "status", "commit", "features"):
             file = store / name / "zarr.json"
@@ -97,33 +96,13 @@ class TestDamage:
                 cache.read_info(store)
             file.write_text(good)
 
-    def test_bit_flips_never_raise_anything_else(self, tmp_path, store):
-        random = np.random.default_rng(1)
-        whole = cache.read_features(store)
-        files = sorted(path for path in store.rglob("*") if path.is_file())
-        metadata = [path for path in files if path.name == "zarr.json"]
-        for i in range(100):
-            pool = metadata if i % 4 else files
-            path = pool[random.integers(len(pool))]
-            good = path.read_bytes()
-            bad = bytearray(good)
-            bad[random.integers(len(bad))] ^= 1 << random.integers(8)
-            path.write_bytes(bad)
-            for read in READERS:
-                try:
-                    read(store)
-                except CacheError as exc:
-                    assert str(store) in str(exc)  # noqa: PT017
-            with contextlib.suppress(CacheNotFoundError):
-                cache.find_store(tmp_path / "cache")
-            path.write_bytes(good)
-        assert np.array_equal(cache.read_features(store).features, whole.features)
-
     def test_a_chunk_that_the_system_does_not_let_read_is_not_called_damaged(self, store):
         chunk = store / "features/c/0/0"
         chunk.unlink()
         chunk.symlink_to(chunk.name)  # a loop: ELOOP, for root too
-        with pytest.raises(CacheError, match=r"Cannot read .*features/c/0/0: .*errno") as caught:
+        with pytest.raises(
+            CacheError, match=r"Cannot read .*features/c/0/0 \(features, block 0 .*\): .*errno"
+        ) as caught:
             cache.read_features(store)
         assert not isinstance(caught.value, CacheCorruptError)
         assert "--overwrite" not in str(caught.value)
@@ -134,7 +113,9 @@ class TestDamage:
             raise error
 
         monkeypatch.setattr(zarr.Array, "__getitem__", fail)
-        with pytest.raises(CacheError, match=rf"{store}/commit: {error.strerror}") as caught:
+        with pytest.raises(
+            CacheError, match=rf"{store}/sample/paths \(sample/paths\): {error.strerror}"
+        ) as caught:
             cache.read_features(store)
         assert "--overwrite" not in str(caught.value)
 
@@ -153,7 +134,7 @@ class TestAltered:
             attributes["key"] = Recipe.from_dict(attributes["recipe"]).key
 
         edit(store, change)
-        with pytest.raises(CacheCorruptError, match="changed after writing"):
+        with pytest.raises(CacheCorruptError, match=r"block 0 .* is not what was written"):
             cache.read_features(store)
 
     @pytest.mark.parametrize(
@@ -233,7 +214,7 @@ class TestOddPlaces:
         shutil.rmtree(tmp_path / "cache")
         values = np.ones((32, writer._features.shape[1]), np.float32)
         with pytest.raises(CacheError, match="vanished while it was being written"):
-            writer.write(rows, values, np.zeros(32, np.uint8))
+            writer.write(rows, values, np.zeros(32, np.uint8), np.zeros(32, np.uint16))
         with pytest.raises(CacheError, match="vanished while it was being written"):
             writer.finish()
         assert not path.exists()

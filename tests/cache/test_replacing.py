@@ -1,12 +1,12 @@
 """Putting a new store in the place of an old one."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline import cache
+from pipeline import cache, durable
+from pipeline.cache import replacing
 from pipeline.cache.writer import StoreWriter
 from pipeline.errors import CacheError, CacheIncompleteError
 from tests.cache.test_cache import make_manifest, make_recipe
@@ -19,7 +19,7 @@ def make(path, value, *, blocks=None):
     writer = StoreWriter(path, recipe)
     for rows in writer.pending[:blocks]:
         values = np.full((len(rows), 2), value, np.float32)
-        writer.write(rows, values, np.zeros(len(rows), np.uint8))
+        writer.write(rows, values, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16))
     if blocks is None:
         writer.finish()
     return path
@@ -80,18 +80,18 @@ def test_an_old_one_that_became_a_link_is_refused(tmp_path, old, new):
 
 @pytest.mark.parametrize("renames", [0, 1, 2])
 def test_a_kill_between_any_two_steps_is_mended(old, new, monkeypatch, renames):
-    real, done = Path.rename, []
+    done = []
 
     class Killed(BaseException):
         pass
 
-    def rename(self, target):
-        if len(done) == renames:
-            raise Killed
-        done.append(target)
-        return real(self, target)
+    def step(action, path):
+        if action == "rename":
+            if len(done) == renames:
+                raise Killed
+            done.append(path)
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(durable, "step", step)
     with pytest.raises(Killed), cache.lock_store(old):
         cache.swap_store(new, old)
     monkeypatch.undo()
@@ -116,14 +116,14 @@ def test_the_old_one_comes_back_if_there_is_no_whole_new_one(old, left):
 
 
 def test_a_rename_that_fails_leaves_the_old_one(old, new, monkeypatch):
-    real = Path.rename
+    real = durable.rename
 
-    def rename(self, target):
-        if self == new:
+    def rename(source, target):
+        if source == new:
             raise OSError(28, "No space left on device")
-        return real(self, target)
+        real(source, target)
 
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(replacing, "rename", rename)
     with pytest.raises(CacheError, match=r"Cannot put the new store .*No space left"):
         cache.swap_store(new, old)
     monkeypatch.undo()

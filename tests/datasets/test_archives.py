@@ -1,3 +1,4 @@
+import gzip
 import io
 import os
 import stat
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.datasets.archives import unpack
+from pipeline.datasets.archives import unpack, unpack_into
 from pipeline.errors import DatasetError
 
 
@@ -96,7 +97,7 @@ EVIL_NAMES = ["../evil.jpg", "cat/../../evil.jpg", "/evil.jpg", "..\\evil.jpg", 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 @pytest.mark.parametrize("name", EVIL_NAMES)
-def test_nothing_is_written_outside(tmp_path, kind, name):
+def test_fault_43_nothing_is_written_outside(tmp_path, kind, name):
     path = tmp_path / "evil.bin"
     members = (("cat/1.jpg", b"good"), (name, b"evil"))
     archive = make_zip(path, *members) if kind == "zip" else make_tar(path, *members)
@@ -110,7 +111,7 @@ def test_nothing_is_written_outside(tmp_path, kind, name):
     "kind",
     [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE],
 )
-def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
+def test_fault_43_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
     archive = make_tar(
         tmp_path / "evil.tar", ("cat/1.jpg", b""), mode="w", type=kind, linkname="../../etc/passwd"
     )
@@ -120,7 +121,7 @@ def test_links_and_devices_in_a_tar_are_refused(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFCHR, stat.S_IFIFO])
-def test_links_and_devices_in_a_zip_are_refused(tmp_path, kind):
+def test_fault_43_links_and_devices_in_a_zip_are_refused(tmp_path, kind):
     info = zipfile.ZipInfo("cat/1.jpg")
     info.external_attr = (kind | 0o777) << 16
     archive = make_zip(tmp_path / "evil.zip", (info, b"/etc/passwd"))
@@ -153,7 +154,7 @@ def test_a_file_that_is_also_a_folder_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar"])
-def test_a_bomb_is_stopped_by_what_it_writes(tmp_path, kind):
+def test_fault_43_a_bomb_is_refused(tmp_path, kind):
     path = tmp_path / "bomb.bin"
     zeros = (("zeros.jpg", bytes(50_000_000)),)
     archive = make_zip(path, *zeros) if kind == "zip" else make_tar(path, *zeros)
@@ -163,7 +164,7 @@ def test_a_bomb_is_stopped_by_what_it_writes(tmp_path, kind):
     assert_nothing_left(tmp_path, archive)
 
 
-def test_the_limit_is_on_all_files_together(tmp_path):
+def test_fault_43_the_limit_is_on_all_files_together(tmp_path):
     members = [(f"{i}.jpg", bytes(600)) for i in range(3)]
     archive = make_zip(tmp_path / "a.zip", *members)
     assert len(files_in(unpack(archive, tmp_path / "fits", max_bytes=1800))) == 3
@@ -171,10 +172,64 @@ def test_the_limit_is_on_all_files_together(tmp_path):
         unpack(archive, tmp_path / "out", max_bytes=1799)
 
 
-def test_too_many_files_are_refused(tmp_path):
+def test_fault_43_too_many_files_are_refused(tmp_path):
     archive = make_zip(tmp_path / "a.zip", *((f"{i}.jpg", b"") for i in range(11)))
     with pytest.raises(DatasetError, match="holds more than 10 files"):
         unpack(archive, tmp_path / "out", max_files=10)
+    assert_nothing_left(tmp_path, archive)
+
+
+def test_fault_43_too_many_folders_are_refused(tmp_path):
+    archive = make_tar(
+        tmp_path / "a.tar", *((f"{i}", b"") for i in range(11)), mode="w", type=tarfile.DIRTYPE
+    )
+    with pytest.raises(DatasetError, match="holds more than 10 files"):
+        unpack(archive, tmp_path / "out", max_files=10)
+    assert_nothing_left(tmp_path, archive)
+
+
+def write_zeros(path: Path, kind: bytes, gigabytes: int) -> Path:
+    """Write a compressed tar whose last member is zeros: ten gigabytes are ten megabytes."""
+    info = tarfile.TarInfo("zeros.jpg")
+    info.type, info.size = kind, gigabytes * 10**9
+    zeros = gzip.compress(bytes(10**8))
+    with path.open("wb") as file:
+        file.write(
+            gzip.compress(tarfile.TarInfo("empty.jpg").tobuf() + info.tobuf(tarfile.GNU_FORMAT))
+        )
+        for _ in range(gigabytes * 10):
+            file.write(zeros)
+        file.write(gzip.compress(bytes(10240)))
+    return path
+
+
+def test_fault_43_ten_gigabytes_of_zeros_in_a_tar(tmp_path):
+    archive = write_zeros(tmp_path / "bomb.tgz", tarfile.REGTYPE, 10)
+    assert archive.stat().st_size < 15e6
+    with pytest.raises(DatasetError, match=r"'zeros\.jpg' passes the limit on unpacked bytes"):
+        unpack_into(archive, tmp_path)
+    assert not (tmp_path / "zeros.jpg").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
+def test_fault_43_a_name_of_ten_gigabytes_is_not_read_into_memory(tmp_path, kind):
+    archive = write_zeros(tmp_path / "bomb.tgz", kind, 10)
+    with pytest.raises(DatasetError, match=r"a header of 10,000,000,000 bytes"):
+        unpack(archive, tmp_path / "out")
+    assert_nothing_left(tmp_path, archive)
+
+
+def test_fault_43_ten_gigabytes_in_a_zip_are_refused_before_the_first_is_written(tmp_path):
+    archive = make_zip(tmp_path / "bomb.zip", *((f"{i}.jpg", b"0") for i in range(5)))
+    data = bytearray(archive.read_bytes())
+    place = 0
+    while (place := data.find(b"PK\1\2", place) + 1) > 0:  # the central directory's entries
+        data[place + 23 : place + 27] = (2 * 10**9).to_bytes(4, "little")
+    archive.write_bytes(data)
+    calls: list[int] = []
+    with pytest.raises(DatasetError, match=r"'4\.jpg' passes the limit on unpacked bytes"):
+        unpack(archive, tmp_path / "out", on_progress=calls.append)
+    assert calls == []
     assert_nothing_left(tmp_path, archive)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.datasets import load_manifest
 from pipeline.datasets.listing import Listing, Row
 from pipeline.datasets.manifest import build_manifest, select_evenly, share_out
 from pipeline.errors import ConfigError
@@ -52,7 +53,7 @@ def test_a_split_with_one_part_is_no_split(write_files):
     assert build_manifest("set", Listing(root, rows)).split.tolist() == [0, 0]
 
 
-def test_the_order_of_the_listing_does_not_matter(write_files):
+def test_fault_35_the_order_of_the_listing_does_not_matter(write_files):
     names = [f"{label}/{i}.jpg" for label in "ab" for i in range(5)]
     root = write_files(*names)
     rows = [Row(name, name[0]) for name in names]
@@ -68,6 +69,15 @@ def test_the_order_of_the_listing_does_not_matter(write_files):
     }
     assert len(limited) == 1
     assert limited != digests
+
+
+def test_fault_35_the_order_files_were_written_in_does_not_matter(write_files, tmp_path):
+    names = [f"{label}/{i}.jpg" for label in "ab" for i in range(20)]
+    orders = {"written": names, "backwards": names[::-1], "mixed": names[::2] + names[1::2]}
+    roots = [write_files(*order, under=f"{key}/set") for key, order in orders.items()]
+    manifests = [load_manifest(str(root), data_dir=tmp_path) for root in roots]
+    assert len({manifest.digest for manifest in manifests}) == 1
+    assert all(list(manifest.paths) == sorted(names) for manifest in manifests)
 
 
 def test_unreadable_files_stay_rows_of_zeros(write_files):

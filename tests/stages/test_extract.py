@@ -97,7 +97,7 @@ class TestExtract:
         job = prepare(config)
         (photos / "red").rename(photos / "away")
         first = extract(job, lambda job: engine)
-        assert first.skipped == {"cannot be read": 12}
+        assert first.skipped == {"changed since it was listed": 12}
         (photos / "away").rename(photos / "red")
         job = prepare(config)
         assert job.store == first.store
@@ -192,7 +192,7 @@ class TestExtract:
 
     def test_a_store_that_is_being_written_is_left_alone(self, photos, tmp_path, engine):
         job = prepare(make_config(photos, tmp_path))
-        with cache.lock_store(job.store), pytest.raises(CacheLockedError, match="Another process"):
+        with cache.lock_store(job.store), pytest.raises(CacheLockedError, match="being written by"):
             extract(job, no_engine)
 
     def test_progress_reaches_the_end(self, photos, tmp_path, engine):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline import artifacts
+from pipeline import artifacts, classifiers
 from pipeline.config import CLASSIFIERS, FitConfig
 from pipeline.errors import ClassifierError, ConfigError
 from pipeline.predictions import parse_predictions
@@ -25,8 +25,9 @@ def store(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("clf", CLASSIFIERS)
 def test_report_adds_up(clf):
-    table = make_table(spread=0.8, n_found=63, skipped={"not an image": 3})
+    table = make_table(spread=0.8, n_found=63, skipped={"not an image": 3}, oddities={"grey": 2})
     report = fit_table(table, FitConfig(clf=clf)).report
+    assert report.oddities == {"grey": 2}
     matrix = np.array(report.confusion_matrix)
     assert matrix.sum() == report.n_test
     assert np.trace(matrix) / report.n_test == report.accuracy
@@ -41,7 +42,7 @@ def test_report_adds_up(clf):
 
 
 @pytest.mark.parametrize("n_classes", [2, 10, 1000])
-def test_number_of_classes(n_classes):
+def test_fault_52_matrix_adds_up_to_the_test_rows(n_classes):
     table = make_table(n_classes=n_classes, n_per_class=2, n_features=16)
     report = fit_table(table, FitConfig(clf="knn")).report
     matrix = np.array(report.confusion_matrix)
@@ -78,7 +79,7 @@ def test_predictions_are_the_test_rows_and_their_accuracy():
     assert set(frame["split"]) == {"none"}
 
 
-def test_numeric_looking_class_names_stay_names():
+def test_fault_48_numeric_looking_class_names_stay_names():
     fitted = fit_table(make_table(class_names=("0", "007", "1e3")), FitConfig())
     frame = parse_predictions(fitted.predictions)
     assert set(frame["label"]) == {"0", "007", "1e3"}
@@ -100,18 +101,25 @@ def test_class_without_training_rows_counts_as_wrong(clf):
     assert any("cannot be predicted" in note for note in report.notes)
 
 
-def test_class_without_test_rows_is_unknown_not_zero():
+def test_fault_46_class_without_test_rows_is_unknown_not_zero():
     table = make_table(n_per_class=10)
     split = np.where(np.arange(30) % 5 == 0, Split.TEST, Split.TRAIN)
     split[table.labels == 1] = Split.TRAIN
     report = fit_table(replace(table, split=split.astype(np.uint8)), FitConfig()).report
     assert np.array(report.confusion_matrix).shape == (3, 3)
-    assert report.per_class[1]["recall"] is None
-    assert report.balanced_accuracy == 1
+    assert report.per_class[1] == {
+        "name": "class 1",
+        "precision": None,
+        "recall": None,
+        "f1": None,
+        "n_test": 0,
+        "n_train": 10,
+    }
+    assert report.balanced_accuracy == report.macro_f1 == report.accuracy == 1
     assert any("no test image" in note for note in report.notes)
 
 
-def test_copies_across_a_given_split_are_counted_in_the_notes():
+def test_fault_50_copies_across_a_given_split_are_counted_in_the_notes():
     table = make_table(n_classes=2, n_per_class=10)
     split = np.where(np.arange(20) % 5 == 0, Split.TEST, Split.TRAIN).astype(np.uint8)
     content = np.arange(20)
@@ -120,11 +128,32 @@ def test_copies_across_a_given_split_are_counted_in_the_notes():
     assert "1 of the 4 test images have an exact copy" in report.notes[0]
 
 
-def test_features_that_are_not_finite_are_refused():
+def test_fault_44_features_that_are_not_finite_are_refused():
     table = make_table()
     table.features[59, 0] = np.nan
     with pytest.raises(ClassifierError, match="Row 59 of the transfer values is not finite"):
         fit_table(table, FitConfig())
+
+
+@pytest.mark.parametrize("label", [-1, 3])
+@pytest.mark.parametrize("split", [Split.NONE, Split.TRAIN, Split.TEST])
+def test_fault_47_a_label_that_is_no_class_is_refused(label, split):
+    table = make_table(n_per_class=10)
+    columns = np.where(np.arange(30) % 5 == 0, Split.TEST, Split.TRAIN).astype(np.uint8)
+    columns[7] = split
+    table.labels[7] = label
+    with pytest.raises(ClassifierError, match=rf"expected 0 to 2, got {label} in 1 rows"):
+        fit_table(replace(table, split=columns), FitConfig())
+
+
+@pytest.mark.parametrize("clf", ["logreg", "linear-svm", "mlp"])
+@pytest.mark.parametrize("cv", [None, 2])
+def test_fault_49_no_convergence_is_said_in_the_report(clf, cv, monkeypatch):
+    monkeypatch.setattr(classifiers, "MAX_ITER", 1)
+    C = None if clf == "mlp" else 100.0
+    report = fit_table(make_table(spread=2.0), FitConfig(clf=clf, C=C, cv=cv)).report
+    (note,) = report.notes
+    assert "stopped after 1 iterations without having converged" in note
 
 
 def test_cross_validation_is_reported_beside_the_test_accuracy():

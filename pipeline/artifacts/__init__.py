@@ -1,0 +1,32 @@
+"""What a fit leaves on disk: a folder beside the store, written whole or not at all.
+
+    cache/<dataset>/<model>-<key8>.zarr                         the transfer values
+    cache/<dataset>/<model>-<key8>.fits/<clf>-<hash8>/          a fit on them
+        model.joblib       the scikit-learn Pipeline
+        model.json         what it was fitted on and by, and the SHA-256 of the other files
+        metrics.json       the Report
+        predictions.csv    every test row: path, label, prediction, split, score:<class>…
+
+Unpickling runs code. The bytes of model.joblib are therefore read once, hashed, and unpickled
+only if model.json, itself guarded by a digest, vouches for them. That finds damage and mixed-up
+files; whoever can write both files can still run code, so load only fits from people you trust.
+"""
+
+from pipeline.artifacts.description import fit_path, read_info
+from pipeline.artifacts.loading import LoadedModel, check_features, load_model
+from pipeline.artifacts.reading import mark_used, newest_fit, read_file, read_report, verify_files
+from pipeline.artifacts.writing import save_fit
+
+__all__ = [
+    "LoadedModel",
+    "check_features",
+    "fit_path",
+    "load_model",
+    "mark_used",
+    "newest_fit",
+    "read_file",
+    "read_info",
+    "read_report",
+    "save_fit",
+    "verify_files",
+]

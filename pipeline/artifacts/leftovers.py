@@ -1,0 +1,113 @@
+"""What lies beside a store's fits that nobody needs any more, and removing it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+
+from pipeline.artifacts.description import INFO, VOUCHED
+from pipeline.durable import remove, rename
+from pipeline.errors import CacheLockedError
+
+_PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}\.[0-9a-f]{8}\.partial")
+_LOCK = ".lock"
+_OURS = {INFO, *VOUCHED, "report.html"}
+_FIGURE = re.compile(r"figures/[\w-]+\.(png|svg|pdf)")
+
+
+def count_fits(store: Path) -> int:
+    """Return how many fits lie beside a store."""
+    return len(_list_fits(store.with_suffix(".fits")))
+
+
+def list_partial_fits(fits: Path) -> list[Path]:
+    """Return what killed fits left half made in the folder of a store's fits."""
+    return sorted(p for p in _list(fits) if _PARTIAL.fullmatch(p.name) and not p.is_symlink())
+
+
+def list_foreign(fits: Path) -> list[Path]:
+    """Return what lies in the folder of a store's fits, or in a fit, and is not a fit's."""
+    found = set(_list_fits(fits))
+    beside = [
+        path
+        for path in _list(fits)
+        if path.is_symlink()
+        or not (path in found or path.name == _LOCK or _PARTIAL.fullmatch(path.name))
+    ]
+    within = [path for fit in found for path in fit.rglob("*") if not _is_ours(path, fit)]
+    return sorted([*beside, *within])
+
+
+def remove_partial_fits(fits: Path) -> None:
+    """Remove what killed fits left half made.
+
+    Raises
+    ------
+    CacheLockedError
+        If a fit is being written.
+    OSError
+    """
+    with _locked(fits):
+        for path in list_partial_fits(fits):
+            remove(path)
+
+
+def remove_fits(fits: Path) -> None:
+    """Remove all fits of a store and their folder; what is not a fit's stays.
+
+    Raises
+    ------
+    CacheLockedError
+        If a fit is being written.
+    OSError
+    """
+    with _locked(fits):
+        for fit in _list_fits(fits):
+            if all(_is_ours(path, fit) for path in fit.rglob("*")):
+                # Nothing half deleted lies under a name that is read.
+                doomed = fit.with_name(f".{fit.name}.{secrets.token_hex(4)}.partial")
+                rename(fit, doomed)
+                remove(doomed)
+        for path in list_partial_fits(fits):
+            remove(path)
+    if not [path for path in _list(fits) if path.name != _LOCK]:
+        with contextlib.suppress(OSError):  # a fit that just begins has made something in it
+            (fits / _LOCK).unlink(missing_ok=True)
+            fits.rmdir()
+
+
+def _list(folder: Path) -> list[Path]:
+    if folder.is_symlink() or not folder.is_dir():
+        return []
+    return sorted(folder.iterdir())
+
+
+def _list_fits(fits: Path) -> list[Path]:
+    return [
+        path
+        for path in _list(fits)
+        if not path.name.startswith(".") and not path.is_symlink() and (path / INFO).is_file()
+    ]
+
+
+def _is_ours(path: Path, fit: Path) -> bool:
+    name = path.relative_to(fit).as_posix()
+    if path.is_symlink():
+        return False
+    if path.is_dir():
+        return name == "figures"
+    return name in _OURS or bool(_FIGURE.fullmatch(name))
+
+
+@contextlib.contextmanager
+def _locked(fits: Path) -> Iterator[None]:
+    try:
+        with filelock.FileLock(fits / _LOCK, timeout=0):
+            yield
+    except filelock.Timeout as exc:
+        raise CacheLockedError(f"A fit is being written into {fits}.") from exc

@@ -1,0 +1,61 @@
+"""zarr's files, written such that they outlast a power cut."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+from collections.abc import Set
+from pathlib import Path
+
+from zarr.abc.store import ByteRequest
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import LocalStore
+
+from pipeline.durable import write_file
+
+
+class DurableStore(LocalStore):
+    """A local zarr store of which every key is on the disk, whole, once it is set.
+
+    zarr renames as well, but never flushes: after a power cut a renamed file may be empty. And it
+    makes the store's own folder anew if somebody deleted it; here that is a FileNotFoundError.
+
+    Attributes
+    ----------
+    may_lack : set of str, optional
+        The arrays that may have chunks which were never written, and read as the fill value. A
+        missing chunk of any other is a FileNotFoundError. None, as in a new store, is all.
+    """
+
+    may_lack: Set[str] | None = None
+
+    async def get(
+        self,
+        key: str,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Read one key; None if there is none."""
+        found = await super().get(key, prototype, byte_range)
+        array, is_chunk, _ = key.partition("/c/")
+        if found is None and is_chunk and self.may_lack is not None and array not in self.may_lack:
+            raise FileNotFoundError(
+                errno.ENOENT, os.strerror(errno.ENOENT), str(Path(self.root, key))
+            )
+        return found
+
+    async def set(self, key: str, value: Buffer) -> None:
+        """Write one key."""
+        await asyncio.to_thread(self.set_sync, key, value)
+
+    def set_sync(self, key: str, value: Buffer) -> None:
+        """Write one key."""
+        self._check_writable()
+        Path(self.root).stat()
+        write_file(Path(self.root, key), value.as_buffer_like())
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write one key; the holder of the store's lock is the only one who does."""
+        if not await self.exists(key):
+            await self.set(key, value)

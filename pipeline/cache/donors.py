@@ -1,0 +1,118 @@
+"""Rows of other stores that can be copied: the same content, by the same recipe.
+
+When a data set changes, its store gets another key; what did not change need not be computed
+again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.cache.reader import list_stores
+from pipeline.cache.rows import StoredRows
+from pipeline.errors import CacheError
+from pipeline.records import Manifest, Recipe
+
+
+class RowSource:
+    """A store from which rows of a manifest can be copied.
+
+    Parameters
+    ----------
+    path : Path
+        A store of the manifest's recipe, complete or not.
+    manifest : Manifest
+    wanted : int64 ndarray of shape (n_wanted,)
+        Rows of the manifest.
+
+    Attributes
+    ----------
+    path : Path
+    provenance : mapping
+        Who computed its values.
+    rows : int64 ndarray of shape (n_samples,)
+        For each row of the manifest the row of this store with the same content, which has values
+        and lies in an undamaged block, or -1.
+
+    Raises
+    ------
+    CacheError
+        If the store cannot be read.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, wanted: NDArray[np.int64]) -> None:
+        self._stored = StoredRows(path)
+        self.path = path
+        self.provenance: Mapping[str, Any] = self._stored.about.provenance
+        self.rows = self._match(manifest, wanted)
+        self._drop_damaged()
+
+    def read(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+        """Return values, (n, n_features), and oddities, (n,), of rows of the manifest."""
+        places = self.rows[rows]
+        return self._stored.take(places), self._stored.oddities[places]
+
+    def _match(self, manifest: Manifest, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+        stored = self._stored
+        here = {
+            _identify(stored.paths[row], stored.sha256[row]): row
+            for row in np.flatnonzero(stored.usable).tolist()
+        }
+        rows = np.full(len(manifest), -1, np.int64)
+        for row in wanted.tolist():
+            if manifest.sha256[row].any():  # zeros: it could not be read
+                rows[row] = here.get(_identify(manifest.paths[row], manifest.sha256[row]), -1)
+        return rows
+
+    def _drop_damaged(self) -> None:
+        """Forget the rows of blocks that are not committed, or not what was committed."""
+        matched = np.flatnonzero(self.rows >= 0)
+        numbers = self.rows[matched] // self._stored.block_length
+        for number in np.unique(numbers).tolist():
+            rows = matched[numbers == number]
+            try:
+                self._stored.take(self.rows[rows])
+            except CacheError:
+                self.rows[rows] = -1
+
+
+def find_sources(
+    cache_dir: Path, manifest: Manifest, recipe: Recipe, wanted: NDArray[np.int64], *, but: Path
+) -> Iterator[RowSource]:
+    """Yield the stores that hold wanted rows, of this data set or any other.
+
+    Parameters
+    ----------
+    cache_dir : Path
+    manifest : Manifest
+    recipe : Recipe
+        Of the values; only the data set may differ.
+    wanted : int64 ndarray of shape (n_wanted,)
+        Rows of the manifest.
+    but : Path
+        The store that is being filled.
+    """
+    same = _without_manifest(recipe.to_dict())
+    for info in list_stores(cache_dir):
+        if info.path != but and _without_manifest(info.recipe) == same:
+            try:
+                source = RowSource(info.path, manifest, wanted)
+            except CacheError:  # damaged, or just deleted: its rows are computed
+                continue
+            if (source.rows >= 0).any():
+                yield source
+
+
+def _identify(path: str, sha256: NDArray[np.uint8]) -> tuple[str, bytes]:
+    """Return what makes two rows the same: the suffix decides about one of the oddities."""
+    return os.path.splitext(path)[1].lower(), sha256.tobytes()  # noqa: PTH122 - a Path a row is slow
+
+
+def _without_manifest(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in recipe.items() if name != "manifest_digest"}

@@ -1,0 +1,215 @@
+"""Fill a store block by block, with rows that are copied from other stores or computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backbones.engine import Engine
+from pipeline.cache import RowSource, StoreWriter, create_store, find_sources, write_skipped
+from pipeline.config import ExtractConfig
+from pipeline.errors import CacheMismatchError
+from pipeline.extraction.canaries import check_canaries
+from pipeline.extraction.job import ExtractJob, find_recovered
+from pipeline.extraction.stream import ComputedRows, Rows, plan_batches
+from pipeline.extraction.versions import describe_changes, known_versions, versions_of
+from pipeline.records import OnProgress, Status
+
+OnNote = Callable[[str], None]
+"""Called with a sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filled:
+    """How many rows of a store were computed, copied from other stores, and left for later."""
+
+    n_computed: int
+    n_copied: int
+    n_left: int
+
+
+def fill(
+    job: ExtractJob,
+    path: Path,
+    engine: Engine,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: OnNote | None = None,
+) -> Filled:
+    """Write and commit what is missing of a store; mark it complete unless the deadline passes.
+
+    Parameters
+    ----------
+    job : ExtractJob
+    path : Path
+        Its store, or what is to replace it; created if it is not there.
+    engine : Engine
+    on_progress : callable, optional
+        Called with (rows done, rows to do).
+    on_note : callable, optional
+
+    Raises
+    ------
+    CacheMismatchError
+        If rows that are there differ from what this engine computes of the same images.
+    CacheError, OSError
+        If the store cannot be written.
+    """
+    if path.exists():
+        writer = _reopen(job, path, engine, on_note)
+        pending = writer.pending
+        wanted = np.concatenate([np.empty(0, np.int64), *pending])
+        sources = _choose_sources(job, path, engine, wanted, on_note)
+    else:
+        sources = _choose_sources(job, path, engine, np.arange(len(job.manifest)), on_note)
+        origin = _describe_origin(job, engine, sources)
+        create_store(path, job.manifest, job.recipe, width=engine.width, provenance=origin)
+        writer = StoreWriter(path, job.recipe)
+        pending = writer.pending
+    total, n_seen, n_written, n_copied = sum(map(len, pending)), 0, 0, 0
+
+    def advance(n_rows: int) -> None:
+        nonlocal n_seen
+        n_seen += n_rows
+        if on_progress:
+            on_progress(n_seen, total)
+
+    source_of = _assign(len(job.manifest), sources)
+    batches = plan_batches(pending, source_of < 0, engine.batch_size)
+    with closing(ComputedRows(job, engine, batches, advance)) as computed:
+        for rows in pending:
+            if job.is_late:
+                break
+            to_copy = int((source_of[rows] >= 0).sum())
+            made = computed.take(len(rows) - to_copy)
+            block = _merge(rows, made, sources, source_of[rows]) if to_copy else made
+            writer.write(rows, block.values, block.status, block.oddities)
+            if to_copy:
+                advance(to_copy)
+            n_copied += to_copy
+            n_written += len(rows)
+    if n_written == total:
+        write_skipped(job.store, job.manifest.paths, writer.status)
+        writer.finish()
+    return Filled(n_computed=n_written - n_copied, n_copied=n_copied, n_left=total - n_written)
+
+
+def _reopen(job: ExtractJob, path: Path, engine: Engine, on_note: OnNote | None) -> StoreWriter:
+    """Open a store that is there, if what this engine computes agrees with what it holds."""
+    writer = StoreWriter(path, job.recipe)
+    versions = versions_of(engine)
+    if not _knows(writer.provenance, versions):
+        source = RowSource(path, job.manifest, np.arange(len(job.manifest)))
+        verdict = check_canaries(job, engine, source)
+        changes = describe_changes(writer.provenance["versions"], versions)
+        if not verdict.agrees:
+            raise CacheMismatchError(
+                f"{path} was computed by other libraries ({changes}), and {verdict}. Old and new "
+                "values must not stand in one table: install the old versions again, or compute "
+                "all of it anew with --overwrite."
+            )
+        if verdict.n_rows:
+            writer.record_agreement(versions)
+            if on_note:
+                on_note(f"{path} was computed by other libraries ({changes}): {verdict}.")
+    recovered = find_recovered(job.manifest, writer.status)
+    if len(recovered):
+        writer.reopen(recovered)
+    return writer
+
+
+def _choose_sources(
+    job: ExtractJob,
+    path: Path,
+    engine: Engine,
+    wanted: NDArray[np.int64],
+    on_note: OnNote | None,
+) -> list[RowSource]:
+    """Return the other stores to copy from: those that agree with this engine."""
+    chosen: list[RowSource] = []
+    if job.config.overwrite:
+        return chosen
+    for source in find_sources(job.config.cache_dir, job.manifest, job.recipe, wanted, but=path):
+        if not _knows(source.provenance, versions_of(engine)):
+            verdict = check_canaries(job, engine, source)
+            if not verdict.agrees or not verdict.n_rows:
+                if on_note:
+                    on_note(f"Nothing is copied from {source.path}: {verdict}.")
+                continue
+        chosen.append(source)
+        wanted = wanted[source.rows[wanted] < 0]
+        if not len(wanted):
+            break
+    return chosen
+
+
+def _knows(provenance: Mapping[str, Any], versions: Mapping[str, str]) -> bool:
+    return dict(versions) in [dict(known) for known in known_versions(provenance)]
+
+
+def _describe_origin(
+    job: ExtractJob, engine: Engine, sources: Sequence[RowSource]
+) -> dict[str, Any]:
+    """Return the provenance of a new store."""
+    return {
+        "versions": versions_of(engine),
+        "engine": engine.name,
+        "device": engine.device,
+        "batch_size": engine.batch_size,
+        "settings": _describe_settings(job.config),
+        "copied_from": [
+            {
+                "store": str(source.path.relative_to(job.config.cache_dir)),
+                "versions": source.provenance["versions"],
+            }
+            for source in sources
+        ],
+    }
+
+
+def _describe_settings(config: ExtractConfig) -> dict[str, Any]:
+    """Return the settings that make the store again, from whatever folder it is asked for."""
+    settings = config.to_dict()
+    del settings["cache_dir"]
+    settings["data_dir"] = str(config.data_dir.absolute())
+    for name in ("dataset", "weights"):
+        if Path(settings[name]).exists():
+            settings[name] = str(Path(settings[name]).absolute())
+    return settings
+
+
+def _assign(n_samples: int, sources: Sequence[RowSource]) -> NDArray[np.int64]:
+    """Return which source each row is copied from, -1 for none: the first one that has it."""
+    source_of = np.full(n_samples, -1, np.int64)
+    for number, source in enumerate(sources):
+        source_of[(source_of < 0) & (source.rows >= 0)] = number
+    return source_of
+
+
+def _merge(
+    rows: NDArray[np.int64],
+    made: Rows,
+    sources: Sequence[RowSource],
+    source_of: NDArray[np.int64],
+) -> Rows:
+    """Put the rows of a block together from what was computed and what is copied."""
+    values = np.empty((len(rows), made.values.shape[1]), np.float32)
+    status = np.full(len(rows), Status.OK, np.uint8)
+    oddities = np.zeros(len(rows), np.uint16)
+    computed = source_of < 0
+    values[computed], status[computed], oddities[computed] = (
+        made.values,
+        made.status,
+        made.oddities,
+    )
+    for number, source in enumerate(sources):
+        here = source_of == number
+        if here.any():
+            values[here], oddities[here] = source.read(rows[here])
+    return Rows(values=values, status=status, oddities=oddities)

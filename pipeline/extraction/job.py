@@ -1,0 +1,102 @@
+"""What an extraction is, once everything about it is settled."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from os import cpu_count
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.backbones.engine import Engine
+from pipeline.backbones.specs import BackboneSpec
+from pipeline.backbones.weights import WeightsFile
+from pipeline.cache import read_info, read_status
+from pipeline.config import ExtractConfig
+from pipeline.errors import CacheNotFoundError
+from pipeline.extraction.versions import is_known_here
+from pipeline.images import Geometry
+from pipeline.records import Manifest, Recipe, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExtractJob:
+    """What `extract` will do: everything is settled but nothing is computed.
+
+    Attributes
+    ----------
+    config : ExtractConfig
+    manifest : Manifest
+    spec : BackboneSpec
+    weights : WeightsFile
+    recipe : Recipe
+    store : Path
+    deadline : float
+        Moment of `time.monotonic()` after which no further block is begun.
+    """
+
+    config: ExtractConfig
+    manifest: Manifest
+    spec: BackboneSpec
+    weights: WeightsFile
+    recipe: Recipe
+    store: Path
+    deadline: float = field(default=float("inf"))
+
+    @property
+    def geometry(self) -> Geometry:
+        """How each image becomes what the backbone takes."""
+        return Geometry(
+            size=self.recipe.input_size,
+            resize=self.recipe.resize,
+            crop_fraction=self.recipe.crop_fraction,
+            interpolation=self.recipe.interpolation,
+        )
+
+    @property
+    def workers(self) -> int:
+        """Decoding threads."""
+        return self.config.workers or cpu_count() or 1
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the store is complete, by libraries like those here, and lacks no image.
+
+        An image is lacking if it could not be read then and can be now.
+        """
+        if self.config.overwrite:  # a store that cannot be read is no obstacle
+            return False
+        try:
+            info = read_info(self.store)
+        except CacheNotFoundError:
+            return False
+        return (
+            info.complete
+            and is_known_here(info.provenance)
+            and not len(find_recovered(self.manifest, read_status(self.store)))
+        )
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline has passed."""
+        return time.monotonic() >= self.deadline
+
+    def with_batch_size(self, batch_size: int) -> ExtractJob:
+        """Return the same job in batches of another size."""
+        return replace(self, config=replace(self.config, batch_size=batch_size))
+
+
+OpenEngine = Callable[[ExtractJob], Engine]
+"""Builds the engine of a job."""
+
+
+def find_recovered(manifest: Manifest, status: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the rows that were gone or changed while they were read, and are there again.
+
+    The manifest has just been hashed: a row whose file it could hash is as the store expects it.
+    """
+    passing = np.isin(status, (Status.UNREADABLE, Status.CHANGED))
+    return np.flatnonzero(passing & manifest.sha256.any(axis=1))

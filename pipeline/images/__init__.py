@@ -1,0 +1,21 @@
+"""From files to uint8 RGB batches. The only owner of Pillow.
+
+Bytes are read once, hashed and decoded from the same buffer, so an image that changed after it
+was listed is noticed, and what an extension says about a file does not matter.
+"""
+
+from pipeline.images.codec import DecodedImage, decode_image, encode_png, examine_image
+from pipeline.images.geometry import Geometry
+from pipeline.images.libraries import library_versions
+from pipeline.images.reading import read_batches, read_image
+
+__all__ = [
+    "DecodedImage",
+    "Geometry",
+    "decode_image",
+    "encode_png",
+    "examine_image",
+    "library_versions",
+    "read_batches",
+    "read_image",
+]

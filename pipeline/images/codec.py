@@ -1,0 +1,258 @@
+"""From the bytes of one image file to RGB pixels and back."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, UnidentifiedImageError
+
+from pipeline.errors import ImageDecodeError
+from pipeline.images.containers import (
+    begins_like_image,
+    contradicts_name,
+    count_gif_frames,
+    has_bad_checksum,
+    has_broken_exif,
+    has_trailing_bytes,
+    is_other_image,
+    is_sixteen_bit_png,
+    read_webp_size,
+)
+from pipeline.images.geometry import Geometry
+from pipeline.images.memory import PixelBudget
+from pipeline.records import Oddity, Status
+
+ALLOWED_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "PPM")
+MAX_PIXELS = 100_000_000
+STRIP_PIXELS = 4_000_000
+"""Larger images are converted to RGB in strips, so that no third copy of them is made."""
+
+_BUDGET = PixelBudget(MAX_PIXELS)
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes an image upright, by its EXIF orientation (as in Pillow's `exif_transpose`)."""
+
+_MODE_ODDITIES = {
+    "1": Oddity.BILEVEL,
+    "P": Oddity.PALETTE,
+    "PA": Oddity.PALETTE,
+    "L": Oddity.GREY,
+    "LA": Oddity.GREY,
+    "CMYK": Oddity.CMYK,
+}
+
+# Pillow only warns between one and two times its own limit, through a filter that threads share.
+# `_open` refuses everything over MAX_PIXELS before a single pixel is decoded.
+Image.MAX_IMAGE_PIXELS = None
+# glibc keeps smaller blocks for the thread that freed them: each decoding thread would hold on to
+# the memory of the largest image it ever saw. Over 32 MB a block goes back to the system at once.
+Image.core.set_block_size(64 * 2**20)  # type: ignore[attr-defined]
+# Pillow's other warnings are about damaged EXIF, which is counted instead.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DecodedImage:
+    """One image as the network takes it, and what was unusual about its file.
+
+    Attributes
+    ----------
+    pixels : uint8 ndarray of shape (size, size, 3)
+        RGB, 0-255.
+    oddities : Oddity
+        Flags.
+    """
+
+    pixels: NDArray[np.uint8]
+    oddities: Oddity
+
+
+def decode_image(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
+    """Return only the pixels of `examine_image`."""
+    return examine_image(data, geometry).pixels
+
+
+def examine_image(data: bytes, geometry: Geometry, *, name: str = "") -> DecodedImage:
+    """Decode one image file, bring it to the wanted shape, and tell what was unusual about it.
+
+    Transparency is composited on white, EXIF orientation is applied, 16-bit grey is scaled to
+    8 bits, the first frame of an animation is taken. However many threads decode, their images
+    have no more than `MAX_PIXELS` pixels together.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+    geometry : Geometry
+    name : str
+        Of the file: to see whether its extension tells the format.
+
+    Raises
+    ------
+    ImageDecodeError
+        If the bytes are not a whole image of an allowed format; `reason` is a `Status`.
+    """
+    width, height = read_webp_size(data)
+    if width:
+        _check_size(width, height)
+        with _BUDGET.hold(width * height):
+            return _examine(_open(data), data, geometry, name)
+    image = _open(data)
+    with _BUDGET.hold(image.width * image.height):
+        return _examine(image, data, geometry, name)
+
+
+def encode_png(image: NDArray[np.uint8]) -> bytes:
+    """Encode an array as a PNG file.
+
+    Parameters
+    ----------
+    image : uint8 ndarray of shape (height, width, 3) or (height, width)
+        RGB or grey, 0-255.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _open(data: bytes) -> Image.Image:
+    """Open an allowed image without decoding its pixels."""
+    try:
+        image = Image.open(io.BytesIO(data), formats=ALLOWED_FORMATS)
+    except UnidentifiedImageError as exc:
+        raise ImageDecodeError(str(exc), reason=_why_unidentified(data)) from exc
+    except Exception as exc:
+        raise _translate(exc) from exc
+    _check_size(image.width, image.height)
+    return image
+
+
+def _why_unidentified(data: bytes) -> Status:
+    if begins_like_image(data):
+        return Status.CORRUPT
+    return Status.FORMAT_NOT_ALLOWED if is_other_image(data) else Status.NOT_AN_IMAGE
+
+
+def _check_size(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        message = f"{width} × {height} pixels; at most {MAX_PIXELS:,} are decoded"
+        raise ImageDecodeError(message, reason=Status.TOO_LARGE)
+
+
+def _translate(exc: Exception) -> ImageDecodeError:
+    """Pass on what a decoder raised: OSError, SyntaxError, ValueError, struct.error and more."""
+    if isinstance(exc, MemoryError) or str(exc).startswith("out of memory"):
+        message = "there is not enough memory to decode it"
+        return ImageDecodeError(message, reason=Status.UNREADABLE)
+    return ImageDecodeError(str(exc), reason=Status.CORRUPT)
+
+
+def _examine(image: Image.Image, data: bytes, geometry: Geometry, name: str) -> DecodedImage:
+    try:
+        image.load()
+        if image.format == "PNG" and has_bad_checksum(data):
+            raise ImageDecodeError("a checksum is wrong", reason=Status.CORRUPT)
+        oddities = _find_oddities(image, data, name)
+        turn, oddity = _find_turn(image)
+        oddities |= oddity
+        rgb, is_transparent = _to_rgb(image)
+        if rgb is not image:
+            image.close()  # of a large one, there may not be room for two
+        if is_transparent:
+            oddities |= Oddity.TRANSPARENT
+        if turn is not None:
+            rgb = rgb.transpose(turn)
+        return DecodedImage(np.asarray(geometry.apply(rgb)), oddities)
+    except ImageDecodeError:
+        raise
+    except Exception as exc:
+        raise _translate(exc) from exc
+    finally:
+        image.close()  # before the next image may take its place
+
+
+def _find_oddities(image: Image.Image, data: bytes, name: str) -> Oddity:
+    """Tell what is unusual about a file, but for its EXIF data and its transparency."""
+    kind = image.format or ""
+    n_frames = count_gif_frames(data) if kind == "GIF" else getattr(image, "n_frames", 1)
+    is_deep = kind == "PNG" and is_sixteen_bit_png(data)
+    found = _MODE_ODDITIES.get(image.mode, Oddity(0))
+    if image.mode.startswith("I"):
+        found = Oddity.GREY | Oddity.SIXTEEN_BIT
+    for oddity, is_so in (
+        (Oddity.SIXTEEN_BIT, is_deep),
+        # An MPO is a photograph that others follow, of the other eye or for preview.
+        (Oddity.ANIMATED, n_frames > 1 and kind != "MPO"),
+        (Oddity.WRONG_EXTENSION, contradicts_name(name, "JPEG" if kind == "MPO" else kind)),
+        (Oddity.TRAILING_BYTES, has_trailing_bytes(data, kind)),
+    ):
+        if is_so:
+            found |= oddity
+    return found
+
+
+def _find_turn(image: Image.Image) -> tuple[Image.Transpose | None, Oddity]:
+    """Return what makes an image upright. Broken EXIF must not lose a good image."""
+    try:
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        is_broken = turn is None and has_broken_exif(image.info.get("exif", b""))
+    except Exception:  # noqa: BLE001
+        return None, Oddity.BROKEN_EXIF
+    if is_broken:
+        return None, Oddity.BROKEN_EXIF
+    return turn, Oddity(0) if turn is None else Oddity.ROTATED
+
+
+def _to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Return an RGB image, and whether anything in it was transparent."""
+    if image.mode == "F":  # no agreed range: it would come out black
+        raise ImageDecodeError("floating-point pixels", reason=Status.FORMAT_NOT_ALLOWED)
+    if image.width * image.height <= STRIP_PIXELS or _is_plain_rgb(image):
+        return _strip_to_rgb(image)
+    rgb, is_transparent = Image.new("RGB", image.size), False
+    rows = max(1, STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        box = (0, top, image.width, min(top + rows, image.height))
+        strip, some = _strip_to_rgb(image.crop(box))
+        rgb.paste(strip, box)
+        is_transparent |= some
+    return rgb, is_transparent
+
+
+def _is_plain_rgb(image: Image.Image) -> bool:
+    return image.mode == "RGB" and not image.has_transparency_data
+
+
+def _strip_to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    if _is_plain_rgb(image):
+        return image, False
+    if image.mode.startswith("I"):
+        return _grey_to_rgb(image)
+    if not image.has_transparency_data:
+        return image.convert("RGB"), False
+    layer = image.convert("RGBA")
+    if layer.getchannel("A").getextrema() == (255, 255):
+        return layer.convert("RGB"), False
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB"), True
+
+
+def _grey_to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:
+    """Scale 16-bit grey: Pillow's own conversion clips everything above 255 to white."""
+    grey = np.asarray(image).astype(np.uint32)
+    scaled = ((np.minimum(grey, 65535) * 255 + 32767) // 65535).astype(np.uint8)
+    clear = grey == image.info.get("transparency", -1)
+    scaled[clear] = 255
+    return Image.fromarray(scaled).convert("RGB"), bool(clear.any())

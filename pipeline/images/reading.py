@@ -1,0 +1,117 @@
+"""Read the rows of a manifest, and decode batches of them ahead of who wants them."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.errors import ImageDecodeError
+from pipeline.images.codec import DecodedImage, examine_image
+from pipeline.images.geometry import Geometry
+from pipeline.records import ImageBatch, Manifest, Status
+
+MAX_BYTES = 1 << 30
+"""A larger file is not read: 100 megapixels of 16-bit RGBA are 0.8 GB before compression."""
+
+
+def read_image(manifest: Manifest, row: int, geometry: Geometry) -> DecodedImage:
+    """Read, check and decode one row of a manifest; see `examine_image`.
+
+    Raises
+    ------
+    ImageDecodeError
+        Also if the file cannot be read, or is not the one the manifest lists.
+    """
+    return examine_image(_read_bytes(manifest, row), geometry, name=manifest.paths[row])
+
+
+def read_batches(
+    manifest: Manifest,
+    batches: Iterable[NDArray[np.int64]],
+    geometry: Geometry,
+    *,
+    workers: int,
+    ahead: int = 2,
+) -> Iterator[ImageBatch]:
+    """Decode batches of manifest rows in threads, a bounded number ahead of the consumer.
+
+    Parameters
+    ----------
+    manifest : Manifest
+    batches : iterable of int64 ndarray of shape (n_images,)
+        Row numbers.
+    geometry : Geometry
+    workers : int
+        Decoding threads; Pillow lets go of the interpreter lock while it decodes and resizes.
+    ahead : int
+        Batches being decoded beyond the one that is returned; bounds the memory.
+
+    Yields
+    ------
+    ImageBatch
+        In the order of `batches`.
+    """
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        waiting: deque[list[Future[DecodedImage | Status]]] = deque()
+        try:
+            for rows in batches:
+                waiting.append([pool.submit(_try_read, manifest, r, geometry) for r in rows])
+                if len(waiting) > ahead:
+                    yield _collect(waiting.popleft(), geometry.size)
+            while waiting:
+                yield _collect(waiting.popleft(), geometry.size)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _try_read(manifest: Manifest, row: int, geometry: Geometry) -> DecodedImage | Status:
+    """Return a status rather than an exception, whose traceback keeps half an image in memory."""
+    try:
+        return read_image(manifest, row, geometry)
+    except ImageDecodeError as exc:
+        return Status(exc.reason)
+
+
+def _collect(futures: list[Future[DecodedImage | Status]], size: int) -> ImageBatch:
+    images = np.zeros((len(futures), size, size, 3), np.uint8)
+    status = np.zeros(len(futures), np.uint8)
+    oddities = np.zeros(len(futures), np.uint16)
+    for i, future in enumerate(futures):
+        decoded = future.result()
+        if isinstance(decoded, Status):
+            status[i] = decoded
+        else:
+            images[i], oddities[i] = decoded.pixels, decoded.oddities
+    return ImageBatch(images=images, status=status, oddities=oddities)
+
+
+def _read_bytes(manifest: Manifest, row: int) -> bytes:
+    """Return the bytes that a manifest lists; raise ImageDecodeError if they are others."""
+    path = manifest.root / manifest.paths[row]
+    was_read = manifest.sha256[row].any()
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe would be waited for, a device never ends
+            raise ImageDecodeError("not a regular file", reason=Status.UNREADABLE)
+        if found.st_size != manifest.size[row]:
+            raise ImageDecodeError("the file changed after it was listed", reason=Status.CHANGED)
+        if found.st_size > MAX_BYTES:
+            message = f"{found.st_size:,} bytes; at most {MAX_BYTES:,} are read"
+            raise ImageDecodeError(message, reason=Status.TOO_LARGE)
+        data = path.read_bytes()
+    except FileNotFoundError as exc:
+        reason = Status.CHANGED if was_read else Status.UNREADABLE
+        raise ImageDecodeError("the file is gone", reason=reason) from exc
+    except (OSError, MemoryError, ValueError) as exc:  # ValueError: a name that no file can have
+        raise ImageDecodeError(str(exc), reason=Status.UNREADABLE) from exc
+    if not data:
+        raise ImageDecodeError("the file has zero bytes", reason=Status.EMPTY)
+    if hashlib.sha256(data).digest() != manifest.sha256[row].tobytes():
+        raise ImageDecodeError("the file changed after it was listed", reason=Status.CHANGED)
+    return data

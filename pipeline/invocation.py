@@ -1,0 +1,48 @@
+"""The command that made something, told from the settings that were kept with it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import ExtractConfig
+
+_DEFAULTS = ExtractConfig().to_dict()
+# Given whatever they are: what a store is of should be seen.
+_ALWAYS = ("dataset", "model")
+
+
+def extract_command(settings: Mapping[str, Any], store: Path, *, overwrite: bool = False) -> str:
+    """Return the command line that makes a store, as a shell in this folder takes it.
+
+    Parameters
+    ----------
+    settings : mapping
+        `ExtractConfig.to_dict()`, as a store's provenance keeps it; unknown names are left out.
+    store : Path
+        Where it lies, or what is to replace it.
+    overwrite : bool
+        Add --overwrite.
+    """
+    words, given = ["extract"], {**settings, "cache_dir": _cache_dir_of(store)}
+    if os.sep in given.get("dataset", ""):
+        given.pop("data_dir", None)  # only names are looked for there
+    for name, default in _DEFAULTS.items():
+        value = given.get(name, default)
+        if name not in _ALWAYS and value == default:
+            continue
+        for item in value if isinstance(value, list | tuple) else [value]:
+            words += [_flag(name), str(item)]
+    return shlex.join([*words, *(["--overwrite"] if overwrite else [])])
+
+
+def _cache_dir_of(store: Path) -> str:
+    place = Path(os.path.normpath(store.absolute())).parent.parent
+    return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
+
+
+def _flag(name: str) -> str:
+    return f"--{'layer' if name == 'layers' else name.replace('_', '-')}"

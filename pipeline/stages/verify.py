@@ -1,0 +1,150 @@
+"""Hash again what a cache holds, and compute anew what is damaged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.cache import (
+    StoreWriter,
+    Verification,
+    lock_store,
+    read_info,
+    reset_damage,
+    verify_store,
+)
+from pipeline.config import ExtractConfig
+from pipeline.errors import CacheCorruptError, CacheError, CacheMismatchError
+from pipeline.extraction.filling import OnNote, fill
+from pipeline.extraction.job import ExtractJob, OpenEngine
+from pipeline.records import OnProgress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What was done to a damaged store.
+
+    Attributes
+    ----------
+    n_blocks : int
+        Blocks that were computed again.
+    n_computed, n_copied : int
+        Rows of them that were computed, and that were copied from other stores.
+    """
+
+    n_blocks: int
+    n_computed: int
+    n_copied: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values."""
+        return asdict(self)
+
+
+def verify(store: Path, *, on_progress: OnProgress | None = None) -> Verification:
+    """Hash all of a store again; a description that cannot be read is a finding, too.
+
+    Parameters
+    ----------
+    store : Path
+    on_progress : callable, optional
+        Called with (blocks read, blocks in all).
+
+    Raises
+    ------
+    CacheNotFoundError
+        If there is no store.
+    CacheError
+        If the system does not let it be read.
+    """
+    try:
+        return verify_store(store, on_progress=on_progress)
+    except CacheCorruptError as exc:
+        return Verification(
+            path=store,
+            complete=False,
+            n_blocks=0,
+            n_committed=0,
+            bad_blocks=(),
+            problems=(str(exc),),
+        )
+
+
+def settings_of(store: Path) -> ExtractConfig:
+    """Return the settings that a store was made with.
+
+    Raises
+    ------
+    CacheCorruptError
+        If they are damaged.
+    """
+    settings: Mapping[str, Any] = read_info(store).provenance.get("settings", {})
+    try:
+        paths = {name: Path(settings[name]) for name in ("data_dir",)}
+        layers = tuple(settings["layers"])
+        cache_dir = store.absolute().parent.parent
+        return ExtractConfig(**{**settings, **paths, "layers": layers, "cache_dir": cache_dir})
+    except (KeyError, TypeError, ValueError) as exc:
+        raise CacheCorruptError(
+            f"{store} does not say how it was made ({exc}). Run its extract command with "
+            "--overwrite."
+        ) from exc
+
+
+def repair(
+    store: Path,
+    job: ExtractJob,
+    open_engine: OpenEngine,
+    *,
+    on_progress: OnProgress | None = None,
+    on_note: OnNote | None = None,
+) -> Repair:
+    """Compute the damaged blocks of a store again, and those that were never computed.
+
+    Parameters
+    ----------
+    store : Path
+    job : ExtractJob
+        Prepared from `settings_of(store)`.
+    open_engine : callable
+        Called only if something is to be computed.
+    on_progress : callable, optional
+        Called with (rows done, rows to do).
+    on_note : callable, optional
+
+    Raises
+    ------
+    CacheMismatchError
+        If the data set is not the one that the store was made of any more.
+    CacheLockedError
+        If another process is writing the store.
+    CacheCorruptError
+        If the store is still damaged: its description is, or the disk is.
+    """
+    store = store.absolute()
+    key = read_info(store).key
+    if job.recipe.key != key:
+        raise CacheMismatchError(
+            f"{store} cannot be repaired: its images in {job.manifest.root}, its weights or this "
+            "program changed since. Run extract: it makes a new store and copies what is sound."
+        )
+    with lock_store(store):
+        try:
+            blocks = reset_damage(store, job.manifest)
+            writer = StoreWriter(store, job.recipe)
+            if not writer.pending:
+                writer.finish()
+                return Repair(n_blocks=0, n_computed=0, n_copied=0)
+            filled = fill(job, store, open_engine(job), on_progress=on_progress, on_note=on_note)
+        except OSError as exc:
+            raise CacheError(
+                f"Writing {store} failed: {exc}. Make room or mend the disk, then run this again."
+            ) from exc
+    left = verify_store(store).problems
+    if left:
+        raise CacheCorruptError(
+            f"{left[0]} It was just written: the disk or the memory of this machine is failing."
+        )
+    return Repair(n_blocks=len(blocks), n_computed=filled.n_computed, n_copied=filled.n_copied)

@@ -1,0 +1,3 @@
+from tests.made_stores import small_blocks
+
+__all__ = ["small_blocks"]

@@ -1,0 +1,79 @@
+import filelock
+import pytest
+
+from pipeline.artifacts.leftovers import (
+    count_fits,
+    list_foreign,
+    list_partial_fits,
+    remove_fits,
+    remove_partial_fits,
+)
+from pipeline.cache import find_leftovers
+from pipeline.config import FitConfig
+from pipeline.errors import CacheLockedError
+from pipeline.stages import fit as fit_stage
+from tests.feature_tables import make_table
+
+
+@pytest.fixture
+def fits(tmp_path, monkeypatch):
+    """The folder of two real fits."""
+    monkeypatch.setattr(fit_stage, "read_features", lambda store: make_table())
+    store = tmp_path / "clouds" / "fake-abababab.zarr"
+    for clf in ("logreg", "knn"):
+        folder = fit_stage.fit(store, FitConfig(clf=clf)).folder
+    return folder.parent
+
+
+def test_what_fit_writes_is_known(fits):
+    assert count_fits(fits.with_suffix(".zarr")) == 2
+    assert list_foreign(fits) == []
+    assert list_partial_fits(fits) == []
+    assert find_leftovers(fits.parent) == []
+
+
+def test_half_made_fits_go_and_whole_ones_stay(fits):
+    partial = fits / ".knn-01234567.89abcdef.partial"
+    partial.mkdir()
+    (partial / "model.json").touch()
+    assert list_partial_fits(fits) == [partial]
+    assert count_fits(fits.with_suffix(".zarr")) == 2
+    remove_partial_fits(fits)
+    assert not partial.exists()
+    assert count_fits(fits.with_suffix(".zarr")) == 2
+
+
+def test_all_go_with_their_folder(fits):
+    remove_fits(fits)
+    assert not fits.exists()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "figures/notes.txt", "deep/er/notes"])
+def test_fault_28_a_fit_that_holds_a_foreign_file_stays(fits, name):
+    fit = next(path for path in sorted(fits.iterdir()) if path.name.startswith("knn"))
+    (fit / name).parent.mkdir(parents=True, exist_ok=True)
+    (fit / name).write_text("mine")
+    assert fit / name in list_foreign(fits)
+    remove_fits(fits)
+    assert (fit / name).read_text() == "mine"
+    assert (fit / "model.joblib").exists()
+    assert count_fits(fits.with_suffix(".zarr")) == 1
+
+
+def test_fault_28_links_are_foreign_and_not_followed(tmp_path, fits):
+    (tmp_path / "model.json").touch()
+    (fits / "linked").symlink_to(tmp_path)
+    (fits / ".knn-01234567.89abcdef.partial").symlink_to(tmp_path)
+    assert list_foreign(fits) == sorted(p for p in fits.iterdir() if p.is_symlink())
+    assert list_partial_fits(fits) == []
+    remove_fits(fits)
+    assert (fits / "linked").is_symlink()
+    assert count_fits(fits.with_suffix(".zarr")) == 0
+
+
+def test_nothing_goes_while_a_fit_is_written(fits):
+    with filelock.FileLock(fits / ".lock"):
+        for remove_them in (remove_fits, remove_partial_fits):
+            with pytest.raises(CacheLockedError, match="being written"):
+                remove_them(fits)
+    assert count_fits(fits.with_suffix(".zarr")) == 2
