@@ -278,8 +278,11 @@ def cache_verify_command(
         with terminal.progress(f"Verifying {path.name}") as on_progress:
             verification = verify(path, on_progress=on_progress)
         if repair and not verification.is_sound:
-            _repair(terminal, path)
-            verification = verify(path)
+            try:
+                _repair(terminal, path)
+                verification = verify(path)
+            except PipelineError as exc:  # the others may be mended all the same
+                terminal.error(str(exc))
         found.append(verification)
     terminal.result(render_verification(found), [v.to_dict() for v in found], as_json=json)
     if not all(verification.is_sound for verification in found):
@@ -360,11 +363,8 @@ def _repair(terminal: Terminal, store: Path) -> None:
     with terminal.progress("Reading the images") as on_progress:
         job = prepare(settings_of(store), on_progress=on_progress)
     with terminal.progress("Repairing") as on_progress:
-        done = repair(store, job, _open_engine, on_progress=on_progress, on_note=terminal.note)
-    terminal.note(
-        f"Repaired {store}: {done.n_computed:,} rows were computed again and {done.n_copied:,} "
-        "copied."
-    )
+        n_rows = repair(store, job, _open_engine, on_progress=on_progress, on_note=terminal.note)
+    terminal.note(f"Repaired {store}: {n_rows:,} rows were computed again.")
 
 
 def _choose_store(cache_dir: Path, name: str | None) -> Path:
@@ -389,10 +389,6 @@ def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
     from pipeline.stages.extract import extract
 
     job = _prepare(terminal, config)
-    if job.is_done:
-        terminal.note("Already extracted: nothing to do.")
-    else:
-        terminal.note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
     with terminal.progress("Extracting") as on_progress:
         return extract(job, _open_engine, on_progress=on_progress, on_note=terminal.note)
 

@@ -35,7 +35,7 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
         With the path and the number of bytes. Nothing is left behind.
     """
     make_folder(path.parent)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    partial = partial_path(path)
     try:
         step("write", path)
         with partial.open("xb") as file:
@@ -49,6 +49,11 @@ def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
         words = f"{exc.strerror or exc} (writing {len(data):,} bytes)"
         raise OSError(exc.errno, words, str(path)) from exc
     sync(path.parent)
+
+
+def partial_path(path: Path) -> Path:
+    """Return a new name beside `path`, under which nothing is looked for."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
 def make_folder(path: Path) -> None:
@@ -74,6 +79,37 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
     else:
         shutil.rmtree(path)
+
+
+def replace_folder(new: Path, target: Path) -> None:
+    """Put a folder, of which all is flushed, in the place of another one, or of nothing.
+
+    Raises
+    ------
+    OSError
+        If one of them cannot be renamed; the old one is then where it was.
+    """
+    doomed = partial_path(target)
+    replaces = target.exists()
+    if replaces:
+        rename(target, doomed)
+    try:
+        rename(new, target)
+    except OSError:
+        if replaces:
+            rename(doomed, target)
+        raise
+    sync(target.parent)
+    if replaces:
+        with contextlib.suppress(OSError):  # it is in nobody's way
+            remove(doomed)
+
+
+def sync_folders(root: Path) -> None:
+    """Flush the names in a folder, in all folders below it, and its own."""
+    for folder, _, _ in os.walk(root):
+        sync(Path(folder))
+    sync(root.parent)
 
 
 def sync(path: Path) -> None:

@@ -10,7 +10,6 @@ import contextlib
 import csv
 import io
 import json
-import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,11 +19,10 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import durable
 from pipeline.config import check_choice
-from pipeline.durable import make_folder, remove, rename, step, sync, sync_tree
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.predictions import csv_name
-from pipeline.records import Split, csv_path
+from pipeline.records import Split, csv_name, csv_path
 
 FORMATS = ("npy", "csv", "parquet")
 NPY_FILES = (
@@ -124,14 +122,13 @@ def write_export(to: Path, format_name: str, rows: ExportRows, values: Values) -
     Raises
     ------
     PipelineError
-        If it cannot be written. Nothing half made is left, and what was there stays.
+        If it cannot be written, or more or fewer values come. Nothing half made is left, and what
+        was there stays.
     """
-    partial = to.with_name(f".{to.name}.{secrets.token_hex(4)}.partial")
+    partial = durable.partial_path(to)
     try:
-        make_folder(to.parent)
-        _WRITERS[format_name](partial, rows, _counted(values, partial))
-        flush = sync_tree if partial.is_dir() else sync
-        flush(partial)
+        durable.make_folder(to.parent)
+        _WRITERS[format_name](partial, rows, _counted(values, len(rows), partial))
         _move_into_place(partial, to)
     except OSError as exc:
         raise PipelineError(
@@ -140,33 +137,33 @@ def write_export(to: Path, format_name: str, rows: ExportRows, values: Values) -
         ) from exc
     finally:
         with contextlib.suppress(OSError):
-            remove(partial)
+            durable.remove(partial)
 
 
-def _counted(values: Values, partial: Path) -> Values:
+def _counted(values: Values, n_rows: int, partial: Path) -> Values:
+    n_seen = 0
     for block in values:
-        step("write", partial)
+        n_seen += len(block)
+        if n_seen > n_rows:
+            break
+        durable.step("write", partial)
         yield block
+    if n_seen != n_rows:
+        raise PipelineError(f"An export of {n_rows} rows got the values of {n_seen}.")
 
 
 def _move_into_place(partial: Path, to: Path) -> None:
-    if not to.is_dir():
-        rename(partial, to)
-        sync(to.parent)
-        return
-    doomed = to.with_name(f".{to.name}.{secrets.token_hex(4)}.partial")
-    rename(to, doomed)  # a folder that is not empty cannot be renamed over
-    try:
-        rename(partial, to)
-    except OSError:
-        rename(doomed, to)
-        raise
-    sync(to.parent)
-    remove(doomed)
+    if partial.is_dir():
+        durable.sync_tree(partial)
+        durable.replace_folder(partial, to)
+    else:
+        durable.sync(partial)
+        durable.rename(partial, to)
+        durable.sync(to.parent)
 
 
 def _write_npy(folder: Path, rows: ExportRows, values: Values) -> None:
-    make_folder(folder)
+    durable.make_folder(folder)
     with (folder / "features.npy").open("xb") as file:
         header = {
             "descr": "<f4",

@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.records import csv_path
+from pipeline.records import csv_name, csv_path
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _TEXT_COLUMNS = ("path", "label", "prediction", "split")
 
 
@@ -57,20 +56,6 @@ def format_predictions(
         # RFC 4180's line ends; with others a lone \r in a name would not be quoted.
         text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
     return text.encode("utf-8", "surrogateescape")
-
-
-def csv_name(name: str) -> str:
-    """Return a class name as it is safe in a CSV that a spreadsheet opens.
-
-    Signed numbers stay as they are. A name that itself begins with an apostrophe gets another, so
-    that taking one away always gives the name.
-    """
-    formula = name.startswith(_FORMULA_STARTS) and not _is_signed_number(name)
-    return f"'{name}" if formula or name.startswith("'") else name
-
-
-def _is_signed_number(name: str) -> bool:
-    return name[0] in "+-" and name[1:].replace(".", "", 1).isdecimal()
 
 
 def parse_predictions(content: bytes) -> pd.DataFrame:

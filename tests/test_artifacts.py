@@ -17,6 +17,7 @@ from pipeline.artifacts import description, writing
 from pipeline.config import FitConfig
 from pipeline.errors import (
     ArtifactTamperedError,
+    CacheLockedError,
     ClassifierError,
     ClassifierNotFoundError,
     FeatureMismatchError,
@@ -366,19 +367,52 @@ def test_a_failed_write_leaves_nothing_half_made(tmp_path, table, monkeypatch, i
         cache_dir = prepare(str(failing))
         calls = iter(range(1000))
 
-        def fail(action, path, failing=failing, calls=calls):
+        failed = []
+
+        def fail(action, path, failing=failing, calls=calls, failed=failed):
             if next(calls) == failing:
+                failed.append(action)
                 raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
         monkeypatch.setattr(durable, "step", fail)
-        with pytest.raises(OSError, match="No space left"):
+        try:
             write(cache_dir)
+        except OSError as exc:
+            assert "No space left" in str(exc)  # noqa: PT017
+        else:
+            assert failed == ["remove"]  # the old one, out of the way already: in nobody's way
         for folder in cache_dir.glob("fake.fits/[!.]*"):
             artifacts.verify_files(folder)
         monkeypatch.setattr(durable, "step", lambda action, path: None)
         folder = write(cache_dir)
         artifacts.load_model(folder)
         assert listed(folder) == [folder]
+
+
+def test_a_fit_that_cannot_be_put_in_place_leaves_the_older_one(
+    tmp_path, table, folder, monkeypatch
+):
+    before, targets = sorted(folder.iterdir()), []
+
+    def fail(action, path):
+        if action == "rename" and path == folder and folder not in targets:
+            targets.append(path)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(durable, "step", fail)
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        save(tmp_path, table)
+    assert targets == [folder]
+    assert listed(folder) == [folder]
+    assert sorted(folder.iterdir()) == before
+    artifacts.load_model(folder)
+
+
+def test_hidden_files_of_somebody_else_stay(tmp_path, table, folder):
+    foreign = folder.with_name(".notes.partial")
+    foreign.write_text("mine")
+    save(tmp_path, table)
+    assert foreign.read_text() == "mine"
 
 
 def test_a_fit_that_is_there_is_replaced(tmp_path, table, folder):
@@ -394,7 +428,7 @@ def test_fits_of_one_store_are_written_one_after_the_other(folder, tmp_path, tab
     living.mkdir()
     with (
         filelock.FileLock(folder.parent / ".lock"),
-        pytest.raises(ClassifierError, match="Another process is writing a fit into"),
+        pytest.raises(CacheLockedError, match="A fit is being written into"),
     ):
         save(tmp_path, table)
     assert living.is_dir()  # whoever holds the lock may still be at it

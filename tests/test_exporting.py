@@ -177,17 +177,15 @@ def test_a_full_disk_leaves_nothing_and_keeps_what_was_there(
 
         return step
 
-    for module in (exporting, durable):
-        monkeypatch.setattr(module, "step", fail_at(0))
+    monkeypatch.setattr(durable, "step", fail_at(0))
     write_export(tmp_path / "whole", format_name, rows, values())
-    exporting.remove(tmp_path / "whole")
+    durable.remove(tmp_path / "whole")
     n_steps = steps.index("rename")
     assert steps[:n_steps].count("write") == 2
     replaces_folder = earlier and format_name == "npy"  # by two renames
     for k in range(1, n_steps + 2 + replaces_folder):
         steps.clear()
-        for module in (exporting, durable):
-            monkeypatch.setattr(module, "step", fail_at(k))
+        monkeypatch.setattr(durable, "step", fail_at(k))
         with pytest.raises(PipelineError, match=f"Cannot write {re.escape(str(to))}: No space"):
             write_export(to, format_name, rows, values())
         assert sorted((p, p.is_file() and p.read_bytes()) for p in tmp_path.rglob("*")) == before
@@ -201,6 +199,15 @@ def test_a_kill_or_damage_half_way_leaves_nothing(tmp_path, rows, format_name):
 
     with pytest.raises(KeyboardInterrupt):
         write_export(tmp_path / "export", format_name, rows, stop())
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+@pytest.mark.parametrize("blocks", [[4], [4, 1], [4, 2, 1], [7], []])
+def test_as_many_values_as_rows_or_nothing(tmp_path, rows, format_name, blocks):
+    made = (np.ones((n, 2), np.float32) for n in blocks)
+    with pytest.raises(PipelineError, match=f"6 rows got the values of {sum(blocks)}"):
+        write_export(tmp_path / "export", format_name, rows, made)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 import filelock
 import pytest
 
+from pipeline import durable
 from pipeline.artifacts.leftovers import (
     count_fits,
     list_foreign,
@@ -10,7 +11,7 @@ from pipeline.artifacts.leftovers import (
 )
 from pipeline.cache import find_leftovers
 from pipeline.config import FitConfig
-from pipeline.errors import CacheLockedError
+from pipeline.errors import CacheError, CacheLockedError
 from pipeline.stages import fit as fit_stage
 from tests.feature_tables import make_table
 
@@ -48,6 +49,16 @@ def test_all_go_with_their_folder(fits):
     assert not fits.exists()
 
 
+def test_their_new_names_are_on_the_disk_before_they_are_deleted(fits, monkeypatch):
+    steps = []
+    monkeypatch.setattr(durable, "step", lambda *args: steps.append(args))
+    remove_fits(fits)
+    assert [action for action, _ in steps] == ["rename", "sync", "remove"] * 2
+    for k in (0, 3):
+        assert steps[k + 1] == ("sync", fits)
+        assert steps[k + 2][1] == steps[k][1]
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "figures/notes.txt", "deep/er/notes"])
 def test_fault_28_a_fit_that_holds_a_foreign_file_stays(fits, name):
     fit = next(path for path in sorted(fits.iterdir()) if path.name.startswith("knn"))
@@ -76,4 +87,14 @@ def test_nothing_goes_while_a_fit_is_written(fits):
         for remove_them in (remove_fits, remove_partial_fits):
             with pytest.raises(CacheLockedError, match="being written"):
                 remove_them(fits)
+    assert count_fits(fits.with_suffix(".zarr")) == 2
+
+
+def test_a_file_system_without_locks_is_named(fits, monkeypatch):
+    def acquire(self):
+        raise NotImplementedError
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", acquire)
+    with pytest.raises(CacheError, match=rf"file system of {fits} has no locks.*--cache-dir"):
+        remove_fits(fits)
     assert count_fits(fits.with_suffix(".zarr")) == 2

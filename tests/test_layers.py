@@ -8,14 +8,14 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipeline"
 LAYERS = (
     ("errors", "__init__"),
-    ("config", "records", "durable"),
+    ("config", "records", "durable", "machine"),
     ("download",),
     (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),
         *("predictions", "artifacts", "plots", "printing", "options", "console"),
-        "invocation",
+        *("invocation", "exporting"),
     ),
-    ("extraction", "exporting"),
+    ("extraction",),
     ("stages",),
     ("commands", "tables", "store_tables"),
     ("cli",),

@@ -4,7 +4,8 @@ import io
 import numpy as np
 import pytest
 
-from pipeline.predictions import csv_name, format_predictions, parse_predictions
+from pipeline.predictions import format_predictions, parse_predictions
+from pipeline.records import csv_name
 
 HOSTILE = (
     "=cmd|' /C calc'!A0",

@@ -43,9 +43,10 @@ def lines_of(renderable, width=80):
 
 class TestStores:
     def test_a_line_a_store_below_its_data_set(self):
-        half = replace(ENTRY, state="incomplete", done=0.43, n_fits=0, unlike=("160 px", "pad"))
-        other = replace(ENTRY, path=Path("cache/digits/vgg16-00000000.zarr"))
-        lines = lines_of(render_stores([ENTRY, half, other], Path("cache")))
+        entry = replace(ENTRY, used=datetime.now(UTC) - timedelta(minutes=10))
+        half = replace(entry, state="incomplete", done=0.43, n_fits=0, unlike=("160 px", "pad"))
+        other = replace(entry, path=Path("cache/digits/vgg16-00000000.zarr"))
+        lines = lines_of(render_stores([entry, half, other], Path("cache")))
         assert lines == [
             "store                                values    size  state     fits  used ago",
             "cats-and-dogs/",

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-import secrets
-from collections.abc import Iterator
 from pathlib import Path
 
-import filelock
-
 from pipeline.artifacts.description import INFO, VOUCHED
-from pipeline.durable import remove, rename
-from pipeline.errors import CacheLockedError
+from pipeline.artifacts.locking import LOCK, lock_fits
+from pipeline.durable import partial_path, remove, rename, sync
 
 _PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}\.[0-9a-f]{8}\.partial")
-_LOCK = ".lock"
 _OURS = {INFO, *VOUCHED, "report.html"}
 _FIGURE = re.compile(r"figures/[\w-]+\.(png|svg|pdf)")
 
@@ -37,7 +32,7 @@ def list_foreign(fits: Path) -> list[Path]:
         path
         for path in _list(fits)
         if path.is_symlink()
-        or not (path in found or path.name == _LOCK or _PARTIAL.fullmatch(path.name))
+        or not (path in found or path.name == LOCK or _PARTIAL.fullmatch(path.name))
     ]
     within = [path for fit in found for path in fit.rglob("*") if not _is_ours(path, fit)]
     return sorted([*beside, *within])
@@ -52,7 +47,7 @@ def remove_partial_fits(fits: Path) -> None:
         If a fit is being written.
     OSError
     """
-    with _locked(fits):
+    with lock_fits(fits):
         for path in list_partial_fits(fits):
             remove(path)
 
@@ -66,18 +61,19 @@ def remove_fits(fits: Path) -> None:
         If a fit is being written.
     OSError
     """
-    with _locked(fits):
+    with lock_fits(fits):
         for fit in _list_fits(fits):
             if all(_is_ours(path, fit) for path in fit.rglob("*")):
-                # Nothing half deleted lies under a name that is read.
-                doomed = fit.with_name(f".{fit.name}.{secrets.token_hex(4)}.partial")
+                # Nothing half deleted lies under a name that is read, not even after a power cut.
+                doomed = partial_path(fit)
                 rename(fit, doomed)
+                sync(fits)
                 remove(doomed)
         for path in list_partial_fits(fits):
             remove(path)
-    if not [path for path in _list(fits) if path.name != _LOCK]:
+    if not [path for path in _list(fits) if path.name != LOCK]:
         with contextlib.suppress(OSError):  # a fit that just begins has made something in it
-            (fits / _LOCK).unlink(missing_ok=True)
+            (fits / LOCK).unlink(missing_ok=True)
             fits.rmdir()
 
 
@@ -102,12 +98,3 @@ def _is_ours(path: Path, fit: Path) -> bool:
     if path.is_dir():
         return name == "figures"
     return name in _OURS or bool(_FIGURE.fullmatch(name))
-
-
-@contextlib.contextmanager
-def _locked(fits: Path) -> Iterator[None]:
-    try:
-        with filelock.FileLock(fits / _LOCK, timeout=0):
-            yield
-    except filelock.Timeout as exc:
-        raise CacheLockedError(f"A fit is being written into {fits}.") from exc

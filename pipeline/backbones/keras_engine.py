@@ -18,8 +18,9 @@ def list_gpus() -> list[str]:
     try:
         with without_chatter():  # TensorFlow starts its GPU side here
             return list(keras.distribution.list_devices("gpu"))
-    except (NotImplementedError, RuntimeError, ValueError):
-        # JAX raises RuntimeError when it has no GPU; some backends cannot list devices at all.
+    except (AttributeError, NotImplementedError, RuntimeError, ValueError):
+        # JAX raises RuntimeError when it has no GPU; some backends cannot list devices at all, and
+        # in Keras 3.15 two of them lack the module for it, an AttributeError.
         return []
 
 

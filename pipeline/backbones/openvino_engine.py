@@ -84,8 +84,9 @@ class OpenVINOEngine:
     def _start(self, images: NDArray[np.uint8]) -> tuple[Any, int]:
         """Start computing a batch; its pixels are copied, so the caller may reuse the array."""
         padded = pad_batch(images, batch_size=self.batch_size, image_size=self.image_size)
-        request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
-        request.start_async([padded], share_inputs=False)
+        with memory_checked(self.device, self.batch_size):  # the first one takes its memory here
+            request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+            request.start_async([padded], share_inputs=False)
         return request, len(images)
 
     def _finish(self, started: tuple[Any, int]) -> NDArray[np.float32]:

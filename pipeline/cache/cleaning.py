@@ -7,14 +7,13 @@ holds a file that no store has, belongs to somebody else.
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.cache.layout import FILLS, ROW_ARRAYS, SAMPLE_ARRAYS, open_store, skipped_csv
 from pipeline.cache.locking import lock_store
 from pipeline.cache.outline import count_committed
-from pipeline.durable import remove, rename
+from pipeline.durable import partial_path, remove, rename, sync
 from pipeline.errors import CacheError
 
 _HEX = "[0-9a-f]{8}"
@@ -157,9 +156,11 @@ def remove_store(path: Path) -> None:
         foreign = list_foreign(path)
         if foreign:
             raise CacheError(f"{path} holds {foreign[0].name}, which is not a store's. It stays.")
-        doomed = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+        doomed = partial_path(path)
         try:
-            rename(path, doomed)  # nothing half deleted lies under a name that is read
+            # Nothing half deleted lies under a name that is read, not even after a power cut.
+            rename(path, doomed)
+            sync(path.parent)
         except OSError as exc:
             raise CacheError(f"Cannot remove {path}: {exc}.") from exc
         _remove(doomed)

@@ -37,7 +37,20 @@ class DurableStore(LocalStore):
         byte_range: ByteRequest | None = None,
     ) -> Buffer | None:
         """Read one key; None if there is none."""
-        found = await super().get(key, prototype, byte_range)
+        return self._check_found(key, await super().get(key, prototype, byte_range))
+
+    def get_sync(
+        self,
+        key: str,
+        *,
+        prototype: BufferPrototype | None = None,
+        byte_range: ByteRequest | None = None,
+    ) -> Buffer | None:
+        """Read one key; None if there is none."""
+        found = super().get_sync(key, prototype=prototype, byte_range=byte_range)
+        return self._check_found(key, found)
+
+    def _check_found(self, key: str, found: Buffer | None) -> Buffer | None:
         array, is_chunk, _ = key.partition("/c/")
         if found is None and is_chunk and self.may_lack is not None and array not in self.may_lack:
             raise FileNotFoundError(

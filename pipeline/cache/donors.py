@@ -7,7 +7,7 @@ again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,8 @@ class RowSource:
     provenance : mapping
         Who computed its values.
     rows : int64 ndarray of shape (n_samples,)
-        For each row of the manifest the row of this store with the same content, which has values
-        and lies in an undamaged block, or -1.
+        For each row of the manifest the row of this store with the same content and with values,
+        or -1.
 
     Raises
     ------
@@ -51,12 +51,16 @@ class RowSource:
         self.path = path
         self.provenance: Mapping[str, Any] = self._stored.about.provenance
         self.rows = self._match(manifest, wanted)
-        self._drop_damaged()
 
     def read(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
-        """Return values, (n, n_features), and oddities, (n,), of rows of the manifest."""
-        places = self.rows[rows]
-        return self._stored.take(places), self._stored.oddities[places]
+        """Return values, (n, n_features), and oddities, (n,), of rows of the manifest.
+
+        Raises
+        ------
+        CacheError
+            If a block is damaged, or was written since.
+        """
+        return self._stored.take(self.rows[rows])
 
     def _match(self, manifest: Manifest, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
         stored = self._stored
@@ -70,8 +74,8 @@ class RowSource:
                 rows[row] = here.get(_identify(manifest.paths[row], manifest.sha256[row]), -1)
         return rows
 
-    def _drop_damaged(self) -> None:
-        """Forget the rows of blocks that are not committed, or not what was committed."""
+    def drop_damaged(self) -> None:
+        """Read all of the rows, and forget those of blocks that are damaged."""
         matched = np.flatnonzero(self.rows >= 0)
         numbers = self.rows[matched] // self._stored.block_length
         for number in np.unique(numbers).tolist():
@@ -82,31 +86,24 @@ class RowSource:
                 self.rows[rows] = -1
 
 
-def find_sources(
-    cache_dir: Path, manifest: Manifest, recipe: Recipe, wanted: NDArray[np.int64], *, but: Path
-) -> Iterator[RowSource]:
-    """Yield the stores that hold wanted rows, of this data set or any other.
+def find_source_paths(cache_dir: Path, recipe: Recipe, *, but: Path) -> list[Path]:
+    """Return the stores of a recipe, of whatever data set, the largest first.
 
     Parameters
     ----------
     cache_dir : Path
-    manifest : Manifest
     recipe : Recipe
         Of the values; only the data set may differ.
-    wanted : int64 ndarray of shape (n_wanted,)
-        Rows of the manifest.
     but : Path
         The store that is being filled.
     """
     same = _without_manifest(recipe.to_dict())
-    for info in list_stores(cache_dir):
-        if info.path != but and _without_manifest(info.recipe) == same:
-            try:
-                source = RowSource(info.path, manifest, wanted)
-            except CacheError:  # damaged, or just deleted: its rows are computed
-                continue
-            if (source.rows >= 0).any():
-                yield source
+    found = [
+        info
+        for info in list_stores(cache_dir)
+        if info.path != but and _without_manifest(info.recipe) == same
+    ]
+    return [info.path for info in sorted(found, key=lambda info: (-info.n_rows, info.path))]
 
 
 def _identify(path: str, sha256: NDArray[np.uint8]) -> tuple[str, bytes]:

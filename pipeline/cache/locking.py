@@ -16,8 +16,8 @@ from pathlib import Path
 import filelock
 
 from pipeline.cache.probing import Holder, holder_file, read_holder
-from pipeline.cache.replacing import tidy
-from pipeline.durable import make_folder
+from pipeline.cache.replacing import overwrite_path, tidy
+from pipeline.durable import make_folder, sync_folders
 from pipeline.errors import CacheError, CacheLockedError
 
 
@@ -25,7 +25,8 @@ from pipeline.errors import CacheError, CacheLockedError
 def lock_store(path: Path) -> Iterator[None]:
     """Hold the store's lock; the operating system frees it when the process dies.
 
-    What a process that died while it held the lock left half made is mended or removed.
+    What a process that died while it held the lock left half made is mended or removed. A link
+    has the lock of the store that it leads to.
 
     Raises
     ------
@@ -34,11 +35,14 @@ def lock_store(path: Path) -> Iterator[None]:
     CacheError
         If the folder cannot be written.
     """
+    path = path.resolve()
     lock = filelock.FileLock(path.with_suffix(".lock"), timeout=0)
     try:
         with _translated(path):
             make_folder(path.parent)
             lock.acquire()
+            if was_killed(path):
+                _flush(path)
             _introduce(path)
             tidy(path)
         yield
@@ -47,6 +51,18 @@ def lock_store(path: Path) -> Iterator[None]:
             with suppress(OSError):
                 holder_file(path).unlink(missing_ok=True)
         lock.release()
+
+
+def was_killed(store: Path) -> bool:
+    """Tell whether the last process that wrote a store ended before it gave the lock back."""
+    return holder_file(store).exists()
+
+
+def _flush(store: Path) -> None:
+    """Flush what a killed process renamed and did not flush any more."""
+    for folder in (store, overwrite_path(store)):
+        if folder.is_dir():
+            sync_folders(folder)
 
 
 def _introduce(store: Path) -> None:
@@ -76,6 +92,10 @@ def _translated(path: Path) -> Iterator[None]:
         raise CacheLockedError(
             f"{path} is being written by {_describe_holder(path)}. Wait for it to end, then "
             "run this again."
+        ) from exc
+    except NotImplementedError as exc:
+        raise CacheError(
+            f"The file system of {path.parent} has no locks. Give another --cache-dir."
         ) from exc
     except OSError as exc:
         raise CacheError(

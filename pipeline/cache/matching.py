@@ -135,7 +135,7 @@ def compare_values(
         kept = np.flatnonzero((there >= 0) & usable[there])
         if not len(kept):
             continue
-        others = new.take(there[kept])
+        others, _ = new.take(there[kept])
         n_rows += len(kept)
         n_identical += int((values[kept] == others).all(axis=1).sum())
         cosine = min(cosine, float(row_cosines(values[kept], others).min()))
@@ -158,7 +158,7 @@ def _with_progress(
     for done, block in enumerate(rows.iter_values(), start=1):
         yield block
         if on_progress:
-            on_progress(done, rows.n_blocks)
+            on_progress(done, rows.n_committed)
 
 
 def row_cosines(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -64,11 +64,14 @@ def read_info(path: Path) -> StoreInfo:
     CacheCorruptError
         If it is not a readable store of this format and version.
     """
-    store = open_store(path, "r")
+    return _describe(open_store(path, "r"))
+
+
+def _describe(store: Store) -> StoreInfo:
     about = store.attributes
     n, width = store.array("features").shape
     return StoreInfo(
-        path=path,
+        path=store.path,
         dataset=about.dataset,
         model=about.recipe.model,
         key=about.key,
@@ -166,17 +169,17 @@ def read_features(path: Path) -> FeatureTable:
         with translated(path):
             table = _read_checked(store)
     except CacheCorruptError:
-        _check_unchanged(store)
+        check_unchanged(path, store.attributes.content_sha256)
         raise
-    _check_unchanged(store)
+    check_unchanged(path, store.attributes.content_sha256)
     return table
 
 
-def _check_unchanged(store: Store) -> None:
-    found = open_store(store.path, "r").attributes.content_sha256
-    if found != store.attributes.content_sha256:
+def check_unchanged(path: Path, content_sha256: str) -> None:
+    """Raise CacheError if a store does not hold any more what it held when it was opened."""
+    if open_store(path, "r").attributes.content_sha256 != content_sha256:
         raise CacheError(
-            f"{store.path} was written while it was being read. Run this again when that is done."
+            f"{path} was written while it was being read. Run this again when that is done."
         )
 
 
@@ -225,39 +228,47 @@ def _read_usable(blocks: BlockReader, n_usable: int, width: int) -> NDArray[np.f
     return features
 
 
-def read_status(path: Path) -> NDArray[np.uint8]:
-    """Return the status of every row of a store, uint8 of shape (n_rows,).
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RowStates:
+    """What a store says of its rows without their values.
+
+    Attributes
+    ----------
+    info : StoreInfo
+    status : uint8 ndarray of shape (n_rows,)
+        `Status` values; PENDING in a block that is not committed.
+    oddities : uint16 ndarray of shape (n_rows,)
+        `Oddity` flags; 0 where the status is not OK.
+    """
+
+    info: StoreInfo
+    status: NDArray[np.uint8]
+    oddities: NDArray[np.uint16]
+
+
+def read_states(path: Path) -> RowStates:
+    """Read what became of every row of a store, complete or not.
 
     Raises
     ------
     CacheError
         If the store cannot be read, or does not say what it said when it was completed.
     """
-    return _read_one(path, "status")
+    store = open_store(path, "r")
+    if store.attributes.complete:
+        _check_content(store)
+    committed = np.repeat(store.read("commit").any(axis=1), store.array("status").chunks[0])
+    status = store.read("status")
+    status[~committed[: len(status)]] = Status.PENDING
+    oddities = store.read("oddities")
+    oddities[status != Status.OK] = 0
+    return RowStates(info=_describe(store), status=status, oddities=oddities)
 
 
 def count_skipped(status: NDArray[np.uint8]) -> dict[str, int]:
     """Count the rows that are not OK by their reason."""
     values, counts = np.unique(status[status != Status.OK], return_counts=True)
     return {Status(v).reason: int(n) for v, n in zip(values, counts, strict=True)}
-
-
-def read_oddities(path: Path) -> NDArray[np.uint16]:
-    """Return the `Oddity` flags of every row of a store, uint16 of shape (n_rows,).
-
-    Raises
-    ------
-    CacheError
-        As `read_status`.
-    """
-    return _read_one(path, "oddities")
-
-
-def _read_one(path: Path, name: str) -> NDArray[Any]:
-    store = open_store(path, "r")
-    if store.attributes.complete:
-        _check_content(store)
-    return store.read(name)
 
 
 def count_oddities(oddities: NDArray[np.uint16]) -> dict[str, int]:

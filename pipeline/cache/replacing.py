@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import secrets
 from pathlib import Path
 
 from pipeline.cache.layout import skipped_csv
 from pipeline.cache.reader import read_info
-from pipeline.durable import remove, rename, sync
+from pipeline.durable import partial_path, remove, rename, sync
 from pipeline.errors import CacheError, CacheIncompleteError
 
 
@@ -128,8 +127,9 @@ def _check_plain(path: Path) -> None:
 
 def _discard(doomed: Path, store: Path) -> None:
     """Delete a folder that belongs to `store`; a kill in the middle leaves a `.partial`."""
-    partial = store.with_name(f".{store.name}.{secrets.token_hex(4)}.partial")
+    partial = partial_path(store)
     rename(doomed, partial)
+    sync(store.parent)  # otherwise a power cut could leave it half deleted under its old name
     _remove(partial)
 
 

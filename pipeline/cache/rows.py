@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 from pipeline.cache.blocks import Block, BlockReader
 from pipeline.cache.damage import REDO_HINT, translated
 from pipeline.cache.layout import content_digest, open_store
-from pipeline.errors import CacheCorruptError
+from pipeline.cache.reader import check_unchanged
+from pipeline.errors import CacheCorruptError, CacheError
 from pipeline.records import Status
+
+# What the blocks that `take` keeps decoded may hold in all, if they are more than a few.
+KEPT_BYTES = 512 << 20
+FEWEST_KEPT = 4
 
 
 class StoredRows:
-    """The rows of a store, complete or not.
+    """The rows of a store, complete or not, as they are committed when this is made.
 
     Parameters
     ----------
@@ -31,8 +36,9 @@ class StoredRows:
     paths : tuple of str
     labels, group : int32 ndarray of shape (n_rows,)
     split, status : uint8 ndarray of shape (n_rows,)
-        `Split` and `Status` values.
+        `Split` and `Status` values; PENDING in blocks that are not committed.
     oddities : uint16 ndarray of shape (n_rows,)
+        0 in blocks that are not committed.
     sha256 : uint8 ndarray of shape (n_rows, 32)
         Zeros where the file could not be read.
     width : int
@@ -45,30 +51,34 @@ class StoredRows:
     """
 
     def __init__(self, path: Path) -> None:
-        store = open_store(path, "r")
+        store = self._store = open_store(path, "r")
         self.path, self.about = path, store.attributes
         with translated(path):
-            if self.about.complete and content_digest(store) != self.about.content_sha256:
-                raise CacheCorruptError(
-                    f"{path}: names, folder, labels, paths or commits changed after writing. "
-                    f"{REDO_HINT}"
-                )
+            self._check_content()
             self._blocks = BlockReader(store)
             self.paths = self._blocks.ids.decode_paths()
         self.sha256 = self._blocks.ids.sha256
         self.labels, self.group = store.read("labels"), store.read("group")
-        self.split, self.status = store.read("split"), store.read("status")
-        self.oddities = store.read("oddities")
-        self.width = int(store.array("features").shape[1])
-        self._read_block = lru_cache(maxsize=8)(self._blocks.read)
+        self.split = store.read("split")
+        self._committed = store.read("commit").any(axis=1)
+        if self.about.complete and not self._committed.all():
+            raise self._written_anew()
+        done = self._committed.repeat(self.block_length)[: len(self)]
+        self.status = np.where(done, store.read("status"), np.uint8(Status.PENDING))
+        self.oddities = np.where(done, store.read("oddities"), np.uint16(0))
+        features = store.array("features")
+        self.width = int(features.shape[1])
+        block_bytes = self.block_length * self.width * features.dtype.itemsize
+        n_kept = max(FEWEST_KEPT, KEPT_BYTES // block_bytes)
+        self._read_again = lru_cache(maxsize=n_kept)(self._blocks.read)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     @property
-    def n_blocks(self) -> int:
-        """Blocks of the store, committed or not."""
-        return len(self._blocks)
+    def n_committed(self) -> int:
+        """Blocks that are committed."""
+        return int(self._committed.sum())
 
     @property
     def block_length(self) -> int:
@@ -81,7 +91,7 @@ class StoredRows:
         return np.asarray(self.status == Status.OK)
 
     def iter_values(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Yield the rows that have values and these, for each committed block in order.
+        """Yield the usable rows, all of them, and their values, a committed block at a time.
 
         Yields
         ------
@@ -92,30 +102,49 @@ class StoredRows:
         ------
         CacheCorruptError
             If a block is not what was committed.
+        CacheError
+            If the store is another one at the end than when this was made.
         """
-        for number in range(len(self._blocks)):
-            if self._blocks.is_committed(number):
-                block = self._blocks.read(number)
-                kept = np.flatnonzero(block.status == Status.OK)
-                yield block.rows.start + kept, block.values[kept].astype(np.float32)
+        for number in np.flatnonzero(self._committed).tolist():
+            block = self._check(number, self._blocks.read)
+            kept = np.flatnonzero(block.status == Status.OK)
+            yield block.rows.start + kept, block.values[kept].astype(np.float32)
+        self._check_unchanged()
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the values of rows in any order, float32 of shape (n, n_features).
+    def take(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.uint16]]:
+        """Return the values and the oddities of usable rows in any order.
 
-        At most 8 blocks are kept in memory; rows that lie close to each other are quick.
+        Blocks stay in memory until they are more than 512 MB (and more than 4): in a store that is
+        larger, rows that lie close to each other are quicker.
+
+        Parameters
+        ----------
+        rows : int64 ndarray of shape (n,)
+
+        Returns
+        -------
+        values : float32 ndarray of shape (n, n_features)
+        oddities : uint16 ndarray of shape (n,)
+            `Oddity` flags.
 
         Raises
         ------
         CacheCorruptError
             If a block is not what was committed.
+        CacheError
+            If a row has no values, or was written since this was made.
         """
-        values = np.empty((len(rows), self.width), np.float32)
-        numbers = rows // self._blocks.length
+        lacking = rows[self.status[rows] != Status.OK]
+        if len(lacking):
+            raise CacheError(f"{self.path}: row {lacking[0]} has no values. Run: pipeline cache ls")
+        values, oddities = np.empty((len(rows), self.width), np.float32), self.oddities[rows]
+        numbers = rows // self.block_length
         for number in np.unique(numbers).tolist():
-            block: Block = self._read_block(number)
+            block = self._check(number, self._read_again)
             here = numbers == number
-            values[here] = block.values[rows[here] - block.rows.start]
-        return values
+            places = rows[here] - block.rows.start
+            values[here], oddities[here] = block.values[places], block.oddities[places]
+        return values, oddities
 
     def name_labels(self) -> NDArray[Any]:
         """Return the class name of each row, as objects."""
@@ -124,3 +153,32 @@ class StoredRows:
     def name_groups(self) -> NDArray[Any]:
         """Return the group's name of each row, "" for none, as objects."""
         return np.asarray(np.array([*self.about.group_names, ""], dtype=object)[self.group])
+
+    def _check(self, number: int, read: Callable[[int], Block]) -> Block:
+        """Read a block that is still committed, and of which still the same rows have values."""
+        try:
+            block = read(number)
+        except CacheCorruptError:
+            self._check_unchanged()
+            if not self._blocks.is_committed(number):
+                raise self._written_anew() from None
+            raise
+        if (block.status != self.status[block.rows]).any():
+            raise self._written_anew()
+        return block
+
+    def _written_anew(self) -> CacheError:
+        return CacheError(
+            f"{self.path}: blocks were written anew while it was being read. Run this again."
+        )
+
+    def _check_unchanged(self) -> None:
+        check_unchanged(self.path, self.about.content_sha256)
+
+    def _check_content(self) -> None:
+        if self.about.complete and content_digest(self._store) != self.about.content_sha256:
+            self._check_unchanged()
+            raise CacheCorruptError(
+                f"{self.path}: names, folder, labels, paths or commits changed after writing. "
+                f"{REDO_HINT}"
+            )

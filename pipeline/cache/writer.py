@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ from pipeline.cache.layout import (
     read_manifest,
     skipped_csv,
 )
-from pipeline.durable import make_folder, remove, rename, sync, write_file
+from pipeline.durable import make_folder, partial_path, remove, rename, sync, write_file
 from pipeline.errors import (
     CacheCorruptError,
     CacheError,
@@ -48,7 +47,7 @@ def create_store(
 
     If another process creates the same store first, theirs stays and is used.
     """
-    building = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    building = partial_path(path)
     make_folder(building)
     try:
         _build(building, manifest, recipe, width, provenance)
@@ -182,12 +181,19 @@ class StoreWriter:
             for block in np.unique(rows // self._block):
                 self._commit[int(block)] = np.zeros(32, np.uint8)
 
-    def record_agreement(self, versions: Mapping[str, str]) -> None:
-        """Note that what other versions of the libraries compute agrees with this store."""
-        agreeing = [*self.provenance.get("agreeing_versions", []), dict(versions)]
-        provenance = {**self.provenance, "agreeing_versions": agreeing}
+    @property
+    def is_untouched(self) -> bool:
+        """Whether no block is committed."""
+        return not self._store.read("commit").any()
+
+    def update_provenance(self, changes: Mapping[str, Any]) -> None:
+        """Say more, or something else, about who computed the values."""
+        provenance = {**self.provenance, **changes}
+        if provenance == self.provenance:
+            return
         with self._noticing_loss():
             self._store.group.update_attributes({"provenance": provenance})
+        self._store = open_store(self.path, "r+")
 
     def finish(self) -> None:
         """Mark the store complete, the last thing that is written.

@@ -26,7 +26,7 @@ class Verdict:
     Attributes
     ----------
     n_rows : int
-        How many could be computed again.
+        How many could be computed again; without any, nothing agrees.
     cosine : float
         The worst, of a row's old and new values; 1 if there is none.
     norm_change : float
@@ -40,9 +40,15 @@ class Verdict:
     @property
     def agrees(self) -> bool:
         """Whether old and new values can stand in one table."""
-        return self.cosine >= LOWEST_COSINE and self.norm_change <= LARGEST_NORM_CHANGE
+        return (
+            self.n_rows > 0
+            and self.cosine >= LOWEST_COSINE
+            and self.norm_change <= LARGEST_NORM_CHANGE
+        )
 
     def __str__(self) -> str:
+        if not self.n_rows:
+            return "none of its rows can be computed again to see whether they still agree"
         if self.cosine >= LOWEST_COSINE and not self.agrees:
             found = f"their length changed by {self.norm_change:.1%}"
         else:
@@ -60,6 +66,11 @@ def check_canaries(job: ExtractJob, engine: Engine, source: RowSource) -> Verdic
     engine : Engine
     source : RowSource
         The store; its rows are rows of the job's manifest.
+
+    Raises
+    ------
+    CacheError
+        If one of the rows is damaged.
     """
     there = np.flatnonzero(source.rows >= 0)
     chosen = there[np.arange(min(N_CANARIES, len(there))) * len(there) // N_CANARIES]

@@ -12,9 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backbones.engine import Engine
-from pipeline.cache import RowSource, StoreWriter, create_store, find_sources, write_skipped
+from pipeline.cache import (
+    RowSource,
+    StoreWriter,
+    create_store,
+    find_source_paths,
+    write_skipped,
+)
 from pipeline.config import ExtractConfig
-from pipeline.errors import CacheMismatchError
+from pipeline.durable import remove
+from pipeline.errors import CacheError, CacheMismatchError
 from pipeline.extraction.canaries import check_canaries
 from pipeline.extraction.job import ExtractJob, find_recovered
 from pipeline.extraction.stream import ComputedRows, Rows, plan_batches
@@ -39,6 +46,7 @@ def fill(
     path: Path,
     engine: Engine,
     *,
+    copying: bool = True,
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
 ) -> Filled:
@@ -50,6 +58,8 @@ def fill(
     path : Path
         Its store, or what is to replace it; created if it is not there.
     engine : Engine
+    copying : bool
+        Whether rows that other stores have are copied, not computed.
     on_progress : callable, optional
         Called with (rows done, rows to do).
     on_note : callable, optional
@@ -61,17 +71,8 @@ def fill(
     CacheError, OSError
         If the store cannot be written.
     """
-    if path.exists():
-        writer = _reopen(job, path, engine, on_note)
-        pending = writer.pending
-        wanted = np.concatenate([np.empty(0, np.int64), *pending])
-        sources = _choose_sources(job, path, engine, wanted, on_note)
-    else:
-        sources = _choose_sources(job, path, engine, np.arange(len(job.manifest)), on_note)
-        origin = _describe_origin(job, engine, sources)
-        create_store(path, job.manifest, job.recipe, width=engine.width, provenance=origin)
-        writer = StoreWriter(path, job.recipe)
-        pending = writer.pending
+    writer, sources = _open_or_create(job, path, engine, on_note, copying=copying)
+    pending = writer.pending
     total, n_seen, n_written, n_copied = sum(map(len, pending)), 0, 0, 0
 
     def advance(n_rows: int) -> None:
@@ -100,24 +101,56 @@ def fill(
     return Filled(n_computed=n_written - n_copied, n_copied=n_copied, n_left=total - n_written)
 
 
-def _reopen(job: ExtractJob, path: Path, engine: Engine, on_note: OnNote | None) -> StoreWriter:
-    """Open a store that is there, if what this engine computes agrees with what it holds."""
+def _open_or_create(
+    job: ExtractJob, path: Path, engine: Engine, on_note: OnNote | None, *, copying: bool
+) -> tuple[StoreWriter, list[RowSource]]:
+    """Return a store to fill, with the other stores to copy from."""
+    if path.exists():
+        writer = _reopen(job, path, engine, on_note)
+        if writer is not None:
+            wanted = np.concatenate([np.empty(0, np.int64), *writer.pending])
+            sources = _choose_sources(job, path, engine, wanted, on_note) if copying else []
+            origin = _describe_origin(job, engine, sources)
+            if writer.is_untouched:
+                writer.update_provenance(origin)
+            else:
+                copied = writer.provenance.get("copied_from", [])
+                new = [each for each in origin["copied_from"] if each not in copied]
+                writer.update_provenance({"copied_from": [*copied, *new]})
+            return writer, sources
+        remove(path)
+    wanted = np.arange(len(job.manifest))
+    sources = _choose_sources(job, path, engine, wanted, on_note) if copying else []
+    origin = _describe_origin(job, engine, sources)
+    create_store(path, job.manifest, job.recipe, width=engine.width, provenance=origin)
+    return StoreWriter(path, job.recipe), sources
+
+
+def _reopen(
+    job: ExtractJob, path: Path, engine: Engine, on_note: OnNote | None
+) -> StoreWriter | None:
+    """Open a store that is there, if what this engine computes agrees with what it holds.
+
+    None if it does not and was only to replace another one.
+    """
     writer = StoreWriter(path, job.recipe)
     versions = versions_of(engine)
-    if not _knows(writer.provenance, versions):
+    if not writer.is_untouched and not _knows(writer.provenance, versions):
         source = RowSource(path, job.manifest, np.arange(len(job.manifest)))
         verdict = check_canaries(job, engine, source)
-        changes = describe_changes(writer.provenance["versions"], versions)
+        changes = describe_changes(writer.provenance.get("versions", {}), versions)
+        said = f"{path} was computed by other libraries ({changes})"
+        if not verdict.agrees and job.config.overwrite:
+            return None
         if not verdict.agrees:
             raise CacheMismatchError(
-                f"{path} was computed by other libraries ({changes}), and {verdict}. Old and new "
-                "values must not stand in one table: install the old versions again, or compute "
-                "all of it anew with --overwrite."
+                f"{said}, and {verdict}. Old and new values must not stand in one table: install "
+                "the old versions again, or compute all of it anew with --overwrite."
             )
-        if verdict.n_rows:
-            writer.record_agreement(versions)
-            if on_note:
-                on_note(f"{path} was computed by other libraries ({changes}): {verdict}.")
+        agreeing = [*writer.provenance.get("agreeing_versions", []), versions]
+        writer.update_provenance({"agreeing_versions": agreeing})
+        if on_note:
+            on_note(f"{said}: {verdict}.")
     recovered = find_recovered(job.manifest, writer.status)
     if len(recovered):
         writer.reopen(recovered)
@@ -133,15 +166,24 @@ def _choose_sources(
 ) -> list[RowSource]:
     """Return the other stores to copy from: those that agree with this engine."""
     chosen: list[RowSource] = []
-    if job.config.overwrite:
+    if not len(wanted):
         return chosen
-    for source in find_sources(job.config.cache_dir, job.manifest, job.recipe, wanted, but=path):
-        if not _knows(source.provenance, versions_of(engine)):
-            verdict = check_canaries(job, engine, source)
-            if not verdict.agrees or not verdict.n_rows:
-                if on_note:
-                    on_note(f"Nothing is copied from {source.path}: {verdict}.")
+    for other in find_source_paths(job.config.cache_dir, job.recipe, but=path):
+        try:
+            source = RowSource(other, job.manifest, wanted)
+            if not (source.rows >= 0).any():
                 continue
+            if not _knows(source.provenance, versions_of(engine)):
+                verdict = check_canaries(job, engine, source)
+                if not verdict.agrees:
+                    if on_note:
+                        on_note(f"Nothing is copied from {other}: {verdict}.")
+                    continue
+            source.drop_damaged()
+        except CacheError as exc:  # its rows are computed
+            if on_note:
+                on_note(f"Nothing is copied from {other}: {exc}")
+            continue
         chosen.append(source)
         wanted = wanted[source.rows[wanted] < 0]
         if not len(wanted):

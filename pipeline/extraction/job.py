@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from os import cpu_count
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,12 @@ from numpy.typing import NDArray
 from pipeline.backbones.engine import Engine
 from pipeline.backbones.specs import BackboneSpec
 from pipeline.backbones.weights import WeightsFile
-from pipeline.cache import read_info, read_status
+from pipeline.cache import RowStates, read_states
 from pipeline.config import ExtractConfig
 from pipeline.errors import CacheNotFoundError
 from pipeline.extraction.versions import is_known_here
 from pipeline.images import Geometry
+from pipeline.machine import count_cores
 from pipeline.records import Manifest, Recipe, Status
 
 
@@ -59,25 +59,26 @@ class ExtractJob:
     @property
     def workers(self) -> int:
         """Decoding threads."""
-        return self.config.workers or cpu_count() or 1
+        return self.config.workers or count_cores()
 
-    @property
-    def is_done(self) -> bool:
-        """Whether the store is complete, by libraries like those here, and lacks no image.
+    def find_done(self) -> RowStates | None:
+        """Return the store's rows if nothing is to be done, else None.
 
-        An image is lacking if it could not be read then and can be now.
+        That is if the store is complete, by libraries like those here, and no image that could not
+        be read then can be read now.
         """
         if self.config.overwrite:  # a store that cannot be read is no obstacle
-            return False
+            return None
         try:
-            info = read_info(self.store)
+            found = read_states(self.store)
         except CacheNotFoundError:
-            return False
-        return (
-            info.complete
-            and is_known_here(info.provenance)
-            and not len(find_recovered(self.manifest, read_status(self.store)))
+            return None
+        done = (
+            found.info.complete
+            and is_known_here(found.info.provenance)
+            and not len(find_recovered(self.manifest, found.status))
         )
+        return found if done else None
 
     @property
     def is_late(self) -> bool:

@@ -24,13 +24,8 @@ def is_known_here(provenance: Mapping[str, Any]) -> bool:
 
     A library that is not here cannot be compared; nor can it compute anything.
     """
-    here = {
-        name: found
-        for name in provenance.get("versions", {})
-        if (found := _find_version(name)) is not None
-    }
     return any(
-        all(versions.get(name) == found for name, found in here.items())
+        all(_find_version(name) in (None, known) for name, known in versions.items())
         for versions in known_versions(provenance)
     )
 

@@ -1,6 +1,6 @@
 """What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
 
-from pipeline.records.names import csv_path, decode_names, encode_names, printable
+from pipeline.records.names import csv_name, csv_path, decode_names, encode_names, printable
 from pipeline.records.recipe import FORMAT_VERSION, Recipe
 from pipeline.records.results import Estimate, Extraction, FitResult, OnProgress, Report
 from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Oddity, Split, Status
@@ -19,6 +19,7 @@ __all__ = [
     "Report",
     "Split",
     "Status",
+    "csv_name",
     "csv_path",
     "decode_names",
     "encode_names",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
 
 def encode_names(names: tuple[str, ...]) -> bytes:
     """Join names into one byte blob, each ended by a NUL, which no file name can contain."""
@@ -18,7 +20,21 @@ def csv_path(path: str) -> str:
 
     A cell that begins with = + - or @ would run as a formula. "./" in front names the same file.
     """
-    return f"./{path}" if path[:1] in "=+-@\t\r" else path
+    return f"./{path}" if path.startswith(_FORMULA_STARTS) else path
+
+
+def csv_name(name: str) -> str:
+    """Return a class name as it is safe in a CSV that a spreadsheet opens.
+
+    Signed numbers stay as they are. A name that itself begins with an apostrophe gets another, so
+    that taking one away always gives the name.
+    """
+    formula = name.startswith(_FORMULA_STARTS) and not _is_signed_number(name)
+    return f"'{name}" if formula or name.startswith("'") else name
+
+
+def _is_signed_number(name: str) -> bool:
+    return name[0] in "+-" and name[1:].replace(".", "", 1).isdecimal()
 
 
 def printable(text: str) -> str:

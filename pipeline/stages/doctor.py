@@ -33,6 +33,7 @@ from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import keras_models_dir, resolve_weights
 from pipeline.config import ExtractConfig
 from pipeline.errors import PipelineError
+from pipeline.machine import count_cores, count_memory
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 ENGINES = ("openvino", "keras")
@@ -60,7 +61,6 @@ GOLDEN_NORM = 20.977382
 TOLERANCE = 1e-4
 
 _MOUNTS = Path("/proc/mounts")
-_CGROUP = Path("/sys/fs/cgroup")
 _NETWORK_FILE_SYSTEMS = re.compile(
     r"nfs\d?|cifs|smb\w*|9p|afs|ceph|lustre|gpfs|beegfs|glusterfs|fuse\.(?!fuse-overlayfs).+"
 )
@@ -304,7 +304,7 @@ def _check_backend(name: str, import_module: ImportModule) -> Check:
 
 
 def _check_devices(name: str, import_module: ImportModule) -> Check:
-    n_cores, n_bytes = _count_cores(), _count_memory()
+    n_cores, n_bytes = count_cores(), count_memory()
     parts = [f"{n_cores} CPU core{'s' if n_cores > 1 else ''}"]
     if n_bytes is not None:
         parts.append(f"{_gigabytes(n_bytes)} of memory")
@@ -321,27 +321,6 @@ def _check_devices(name: str, import_module: ImportModule) -> Check:
             advice="Run: pip install 'transfer-values[gpu]'. Until then the CPU computes.",
         )
     return Check(name=name, state=OK, found=found)
-
-
-def _count_cores() -> int:
-    """Return the cores that this process may use: its own affinity, its container's quota."""
-    n_cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(n_cores, int(quota) // int(period)))
-    except (OSError, ValueError):  # no quota: no such file, or the word "max"
-        return n_cores
-
-
-def _count_memory() -> int | None:
-    """Return the bytes of memory that this process may use, None where they are not known."""
-    if sys.platform != "linux":
-        return None
-    n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        return min(n_bytes, int((_CGROUP / "memory.max").read_text(encoding="ascii")))
-    except (OSError, ValueError):
-        return n_bytes
 
 
 def _check_precision(name: str) -> Check:

@@ -68,7 +68,7 @@ def export_store(
     Raises
     ------
     CacheError
-        If the store cannot be read or is not complete.
+        If the store cannot be read, is not complete, or is written meanwhile.
     PipelineError
         If something is in the way at `to`, or it cannot be written. Nothing half made is left.
     """

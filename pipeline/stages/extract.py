@@ -7,6 +7,7 @@ see that it is done already. `extract` computes it, `estimate` says what it woul
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from math import inf
 from pathlib import Path
 
@@ -18,17 +19,17 @@ from pipeline.backbones.precision import resolve_precision
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import fetch_weights, resolve_weights
 from pipeline.cache import (
+    RowStates,
     count_oddities,
     count_skipped,
     lock_store,
     mark_used,
     overwrite_path,
-    read_info,
-    read_oddities,
-    read_status,
+    read_states,
     skipped_csv,
     store_path,
     swap_store,
+    was_killed,
 )
 from pipeline.config import ExtractConfig, check_at_least
 from pipeline.datasets import forget_hashes, load_manifest
@@ -144,9 +145,18 @@ def extract(
     EmptyDatasetError
         If not one image could be used.
     """
-    if job.is_done:
+    done = job.find_done()
+    if done is not None:
+        if on_note:
+            on_note("Already extracted: nothing to do.")
+        with suppress(CacheError):  # in a cache that cannot be written, or while somebody does
+            if was_killed(job.store):
+                with lock_store(job.store):
+                    pass  # taking it mends what is to be mended
         mark_used(job.store)
-        return _describe(job, job.store)
+        return _describe(job, done)
+    if on_note:
+        on_note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
     with lock_store(job.store):
         # An existing store is replaced only by a complete one.
         replacing = job.config.overwrite and job.store.exists()
@@ -155,8 +165,6 @@ def extract(
             on_progress(0, len(job.manifest))  # loading a network takes seconds: show life
         try:
             extraction = _fill(job, target, open_engine, on_progress, on_note)
-            if Status.CHANGED.reason in extraction.skipped:
-                forget_hashes(job.manifest, cache_dir=job.config.cache_dir)
             if replacing and not extraction.n_left:
                 swap_store(target, job.store)
         except OSError as exc:
@@ -177,29 +185,51 @@ def _fill(
     """Fill a store, in batches as large as the memory allows."""
     while True:
         size = job.config.batch_size
+        started = time.perf_counter()
         try:
-            engine = open_engine(job)
-            started = time.perf_counter()
-            filled = fill(job, target, engine, on_progress=on_progress, on_note=on_note)
+            filled, engine = _fill_once(job, target, open_engine, on_progress, on_note)
         except OutOfMemoryError:
             if size == 1:
                 raise
-            job = job.with_batch_size(size // 2)
-            if on_note:
-                on_note(f"Out of memory with batches of {size}: going on with {size // 2}.")
-            continue
-        return _describe(
-            job,
-            target,
-            filled=filled,
-            seconds=time.perf_counter() - started,
-            engine=f"{engine.name} on {engine.device}",
-        )
+        else:
+            break
+        job = job.with_batch_size(size // 2)
+        if on_note:
+            on_note(f"Out of memory with batches of {size}: going on with {size // 2}.")
+    states = read_states(target)
+    if (states.status == Status.CHANGED).any():
+        forget_hashes(job.manifest, cache_dir=job.config.cache_dir)
+    return _describe(
+        job, states, filled=filled, seconds=time.perf_counter() - started, engine=engine
+    )
+
+
+def _fill_once(
+    job: ExtractJob,
+    target: Path,
+    open_engine: OpenEngine,
+    on_progress: OnProgress | None,
+    on_note: OnNote | None,
+) -> tuple[Filled, str]:
+    """Fill a store in batches of one size; return also what computed it.
+
+    The engine goes when this returns: where the memory is short, no two of them fit.
+    """
+    engine = open_engine(job)
+    filled = fill(
+        job,
+        target,
+        engine,
+        copying=not job.config.overwrite,
+        on_progress=on_progress,
+        on_note=on_note,
+    )
+    return filled, f"{engine.name} on {engine.device}"
 
 
 def _describe(
     job: ExtractJob,
-    store: Path,
+    states: RowStates,
     *,
     filled: Filled | None = None,
     seconds: float = 0.0,
@@ -212,7 +242,7 @@ def _describe(
     EmptyDatasetError
         If it is complete without one usable image.
     """
-    info, status = read_info(store), read_status(store)
+    info, status = states.info, states.status
     filled = filled or Filled(n_computed=0, n_copied=0, n_left=0)
     skipped = count_skipped(status[status != Status.PENDING])
     n_cached = int((status == Status.OK).sum())
@@ -222,7 +252,6 @@ def _describe(
             f"None of the {info.n_rows} files in {job.manifest.root} is a usable image "
             f"({reasons}). They are listed in {skipped_csv(job.store)}."
         )
-    oddities = read_oddities(store)[status == Status.OK]
     return Extraction(
         store=job.store,
         dataset=job.manifest.name,
@@ -232,11 +261,11 @@ def _describe(
         n_features=info.width,
         skipped=skipped,
         skipped_csv=skipped_csv(job.store) if skipped and info.complete else None,
-        oddities=count_oddities(oddities),
+        oddities=count_oddities(states.oddities),
         ignored=dict(job.manifest.ignored),
         n_computed=filled.n_computed,
         n_copied=filled.n_copied,
-        n_left=filled.n_left,
+        n_left=int((status == Status.PENDING).sum()),
         seconds=seconds,
         engine=engine,
     )

@@ -14,7 +14,6 @@ import numpy as np
 from pipeline.artifacts.leftovers import count_fits
 from pipeline.backbones.specs import get_spec
 from pipeline.cache import (
-    Outline,
     StoredRows,
     count_bytes,
     count_committed,
@@ -27,7 +26,7 @@ from pipeline.cache import (
 )
 from pipeline.errors import CacheError, ConfigError
 from pipeline.invocation import extract_command
-from pipeline.records import Split
+from pipeline.records import Split, Status
 
 COMPLETE, INCOMPLETE, WRITING, DAMAGED = "complete", "incomplete", "writing", "damaged"
 
@@ -174,8 +173,8 @@ class StoreDetails:
     Attributes
     ----------
     entry : StoreEntry
-    key, content_sha256 : str
-        In hexadecimal; the second is empty until the store is complete.
+    content_sha256 : str
+        In hexadecimal; empty until the store is complete.
     recipe, provenance : mapping
     command : str
         The command line that would make it again.
@@ -229,9 +228,8 @@ def describe_store(path: Path) -> StoreDetails:
     """
     outline, rows = read_outline(path), StoredRows(path)
     about, usable = outline.about, rows.usable
-    n_committed = count_committed(path)
+    n_done = int((rows.status != Status.PENDING).sum())
     row_bytes = outline.width * np.dtype(about.recipe.dtype).itemsize
-    n_rows = _count_rows_of(outline, n_committed)
     classes = Counter(rows.name_labels()[usable].tolist())
     splits = Counter(rows.split[usable].tolist())
     return StoreDetails(
@@ -245,15 +243,10 @@ def describe_store(path: Path) -> StoreDetails:
         skipped=count_skipped(rows.status),
         oddities=count_oddities(rows.oddities[usable]),
         n_usable=int(usable.sum()),
-        value_bytes=n_rows * row_bytes,
+        value_bytes=n_done * row_bytes,
         stored_bytes=count_bytes(path / "features" / "c"),
         block_length=outline.block_length,
         n_blocks=outline.n_blocks,
-        n_committed=n_committed,
+        n_committed=rows.n_committed,
         root=about.root,
     )
-
-
-def _count_rows_of(outline: Outline, n_blocks: int) -> int:
-    """Return how many rows so many blocks hold."""
-    return min(n_blocks * outline.block_length, outline.n_rows)

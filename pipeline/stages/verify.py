@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +19,6 @@ from pipeline.errors import CacheCorruptError, CacheError, CacheMismatchError
 from pipeline.extraction.filling import OnNote, fill
 from pipeline.extraction.job import ExtractJob, OpenEngine
 from pipeline.records import OnProgress
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repair:
-    """What was done to a damaged store.
-
-    Attributes
-    ----------
-    n_blocks : int
-        Blocks that were computed again.
-    n_computed, n_copied : int
-        Rows of them that were computed, and that were copied from other stores.
-    """
-
-    n_blocks: int
-    n_computed: int
-    n_copied: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return asdict(self)
 
 
 def verify(store: Path, *, on_progress: OnProgress | None = None) -> Verification:
@@ -100,7 +78,7 @@ def repair(
     *,
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
-) -> Repair:
+) -> int:
     """Compute the damaged blocks of a store again, and those that were never computed.
 
     Parameters
@@ -113,6 +91,11 @@ def repair(
     on_progress : callable, optional
         Called with (rows done, rows to do).
     on_note : callable, optional
+
+    Returns
+    -------
+    int
+        How many rows were computed.
 
     Raises
     ------
@@ -132,12 +115,19 @@ def repair(
         )
     with lock_store(store):
         try:
-            blocks = reset_damage(store, job.manifest)
+            reset_damage(store, job.manifest)
             writer = StoreWriter(store, job.recipe)
             if not writer.pending:
                 writer.finish()
-                return Repair(n_blocks=0, n_computed=0, n_copied=0)
-            filled = fill(job, store, open_engine(job), on_progress=on_progress, on_note=on_note)
+                return 0
+            filled = fill(
+                job,
+                store,
+                open_engine(job),
+                copying=False,
+                on_progress=on_progress,
+                on_note=on_note,
+            )
         except OSError as exc:
             raise CacheError(
                 f"Writing {store} failed: {exc}. Make room or mend the disk, then run this again."
@@ -147,4 +137,4 @@ def repair(
         raise CacheCorruptError(
             f"{left[0]} It was just written: the disk or the memory of this machine is failing."
         )
-    return Repair(n_blocks=len(blocks), n_computed=filled.n_computed, n_copied=filled.n_copied)
+    return filled.n_computed

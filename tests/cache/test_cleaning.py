@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from pipeline import cache
+from pipeline import cache, durable
 from pipeline.errors import CacheError, CacheLockedError
 from tests.made_stores import PATHS, make_store
 
@@ -161,9 +161,19 @@ class TestRemoveStore:
             cache.remove_store(store)
         assert store.exists()
 
-    def test_a_kill_in_the_middle_leaves_nothing_that_is_read(self, store, monkeypatch):
-        from pipeline import durable
+    def test_its_new_name_is_on_the_disk_before_it_is_deleted(self, store, monkeypatch):
+        steps = []
+        monkeypatch.setattr(durable, "step", lambda *args: steps.append(args))
+        cache.remove_store(store)
+        first = [action for action, _ in steps].index("rename")
+        doomed = steps[first][1]
+        assert steps[first:][:3] == [
+            ("rename", doomed),
+            ("sync", store.parent),
+            ("remove", doomed),
+        ]
 
+    def test_a_kill_in_the_middle_leaves_nothing_that_is_read(self, store, monkeypatch):
         class Killed(BaseException):
             pass
 

@@ -13,7 +13,7 @@ from pipeline.errors import CacheCorruptError, CacheError, CacheNotFoundError
 from pipeline.records import Recipe
 from tests.cache.test_cache import fill, make_manifest, make_recipe
 
-READERS = (cache.read_info, cache.read_status, cache.read_features)
+READERS = (cache.read_info, cache.read_states, cache.read_features)
 
 
 @pytest.fixture

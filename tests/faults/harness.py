@@ -47,6 +47,7 @@ class Disk:
 
     files: dict[int, bytes] = field(default_factory=dict)
     folders: dict[int, dict[str, int]] = field(default_factory=dict)
+    held: list[int] = field(default_factory=list)
 
     @classmethod
     def holding(cls, root: Path) -> "Disk":
@@ -58,8 +59,12 @@ class Disk:
             os.close(descriptor)
         return disk
 
+    def __getstate__(self) -> dict[str, object]:
+        return {"files": self.files, "folders": self.folders, "held": []}
+
     def flush(self, descriptor: int) -> None:
         """Take note of one fsync."""
+        self.held.append(os.dup(descriptor))  # so that no number of a file is used twice
         about = os.fstat(descriptor)
         if stat.S_ISDIR(about.st_mode):
             self.folders[about.st_ino] = {
@@ -84,20 +89,29 @@ class Disk:
                 (into / name).write_bytes(self.files.get(entry, b""))
 
 
-def kill_at(step: int, run: Callable[[], object], root: Path) -> Disk:
+def kill_at(step: int, run: Callable[[], object], root: Path, disk: Disk | None = None) -> Disk:
     """Run in a child process that gets a SIGKILL before its durable step number `step`, from 0.
+
+    Parameters
+    ----------
+    step : int
+        -1 lets it come to its end.
+    run : callable
+    root : Path
+    disk : Disk, optional
+        What is on the disk of `root` for sure before; all that is there if it is not given.
 
     Returns
     -------
     Disk
-        What was on the disk of `root` for sure at that moment.
+        What is on the disk of `root` for sure afterwards.
     """
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             os.close(reader)
-            _run_and_die(step, run, root, writer)
+            _run_and_die(step, run, disk or Disk.holding(root), writer)
         except BaseException:  # noqa: BLE001 - whatever it is, the child must not go on as pytest
             traceback.print_exc()
         os._exit(1)
@@ -110,20 +124,25 @@ def kill_at(step: int, run: Callable[[], object], root: Path) -> Disk:
     return pickle.loads(left)
 
 
-def _run_and_die(step: int, run: Callable[[], object], root: Path, pipe: int) -> None:
-    disk, n_steps = Disk.holding(root), 0
+def _run_and_die(step: int, run: Callable[[], object], disk: Disk, pipe: int) -> None:
+    n_steps = 0
+
+    def die() -> None:
+        with os.fdopen(pipe, "wb") as file:
+            file.write(pickle.dumps(disk))
+        os.kill(os.getpid(), signal.SIGKILL)
 
     def watch(action: str, path: Path) -> None:
         nonlocal n_steps
         if n_steps == step:
-            with os.fdopen(pipe, "wb") as file:
-                file.write(pickle.dumps(disk))
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         n_steps += 1
 
     # The real one only costs time here: what the kernel holds outlasts the process.
     durable.step, os.fsync = watch, disk.flush
     run()
+    if step < 0:
+        die()
 
 
 def lose_power(disk: Disk, root: Path) -> None:

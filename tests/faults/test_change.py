@@ -12,6 +12,7 @@ from pipeline.backbones.batching import pad_batch
 from pipeline.cache import layout
 from pipeline.config import ExtractConfig
 from pipeline.errors import BackboneError, CacheMismatchError
+from pipeline.extraction.versions import is_known_here
 from pipeline.stages.extract import extract, prepare
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import files_of
@@ -164,8 +165,8 @@ class TestLibraries:
         assert_same(after, before)
         provenance = cache.read_info(first.store).provenance
         assert [v["numpy"] for v in provenance["agreeing_versions"]] == [np.__version__]
-        assert f"numpy 0.1 -> {np.__version__}" in notes[0]
-        assert "agree (worst cosine 1.0" in notes[0]
+        assert f"numpy 0.1 -> {np.__version__}" in notes[1]
+        assert "agree (worst cosine 1.0" in notes[1]
         assert run()[1] == 0
 
     @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ class TestLibraries:
         notes = []
         after, n_images, done = run(OtherValues(), notes=notes)
         assert (done.n_copied, n_images) == (0, 16 + 37)
-        assert "Nothing is copied from" in notes[0]
+        assert "Nothing is copied from" in notes[1]
         fresh, _, _ = run(OtherValues(), cache_dir="elsewhere")
         assert_same(after, fresh)
 
@@ -229,3 +230,51 @@ def test_fault_34_a_wrong_range_of_values_is_an_error(wrong):
     images = np.zeros((2, 8, 8, 3), wrong)
     with pytest.raises(BackboneError, match="takes uint8 images"):
         pad_batch(images, batch_size=4, image_size=8)
+
+
+class TestWhoComputedIt:
+    def provenance(self, done):
+        return cache.read_info(done.store).provenance
+
+    def test_a_run_that_committed_nothing_leaves_no_versions(self, run, photos, tmp_path):
+        with pytest.raises(KeyboardInterrupt):
+            run(InterruptedOld(after=0))
+        _, _, done = run()
+        found = self.provenance(done)
+        assert found["versions"]["numpy"] == np.__version__
+        assert "agreeing_versions" not in found
+
+    def test_only_stores_that_are_copied_from_are_named(self, run, photos, tmp_path):
+        run()
+        save_photo(photos / "blue" / "zz.jpg", seed=5)
+        _, _, second = run()
+        save_photo(photos / "blue" / "zzz.jpg", seed=6)
+        _, _, third = run()
+        copied = [each["store"] for each in self.provenance(third)["copied_from"]]
+        assert copied == [f"photos/{second.store.name}"]  # the first has nothing more
+
+    def test_overwriting_that_was_interrupted_before_an_upgrade_begins_again(self, run):
+        before, _, _ = run()
+        with pytest.raises(KeyboardInterrupt):
+            run(InterruptedOld(after=20), overwrite=True)
+        after, n_images, _ = run(OtherValues(), overwrite=True)
+        assert n_images == 16 + 36
+        assert np.array_equal(after.features, before.features[:, ::-1])
+
+    def test_rows_that_cannot_be_checked_are_not_gone_on_with(self, run, photos, tmp_path):
+        with pytest.raises(KeyboardInterrupt):
+            run(InterruptedOld(after=20))
+        job = prepare(
+            ExtractConfig(
+                dataset=str(photos), image_size=32, weights="random", cache_dir=tmp_path / "cache"
+            )
+        )
+        photos.rename(photos.with_name("away"))
+        with pytest.raises(CacheMismatchError, match="none of its rows can be computed again"):
+            extract(job, lambda job: MeanColourEngine())
+
+    def test_other_engines_versions_that_agreed_are_known(self):
+        old = {"numpy": np.__version__, "pillow": "0.1"}
+        new = {"numpy": np.__version__}
+        assert not is_known_here({"versions": old})
+        assert is_known_here({"versions": old, "agreeing_versions": [new]})

@@ -83,14 +83,14 @@ def outcome(tmp_path_factory) -> SimpleNamespace:
     (root / "plain" / "loop").symlink_to(root, target_is_directory=True)
     job = prepare(config_for(root, folder / "cache"))
     extraction = extract(job, lambda job: QuadrantEngine())
-    table = cache.read_features(extraction.store)
+    table, states = cache.read_features(extraction.store), cache.read_states(extraction.store)
     return SimpleNamespace(
         job=job,
         extraction=extraction,
         values=dict(zip(table.paths, table.features, strict=True)),
         skipped=read_skipped(extraction),
-        status=dict(zip(job.manifest.paths, cache.read_status(extraction.store), strict=True)),
-        oddities=dict(zip(job.manifest.paths, cache.read_oddities(extraction.store), strict=True)),
+        status=dict(zip(job.manifest.paths, states.status, strict=True)),
+        oddities=dict(zip(job.manifest.paths, states.oddities, strict=True)),
     )
 
 

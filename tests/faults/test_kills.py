@@ -1,5 +1,6 @@
 """Kills, power cuts and full disks at every durable step of an extraction."""
 
+import contextlib
 import errno
 import os
 import shutil
@@ -9,6 +10,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline import cache
@@ -52,7 +54,8 @@ class Scenario:
         self.cache_dir.mkdir()
         self.overwrite = name == "overwrite"
         if name == "overwrite":
-            self.extract(overwrite=False)
+            # In other batches: what replaces it says so, and can be told from it.
+            extract(self.prepare(batch_size=3), lambda job: MeanColourEngine(batch_size=3))
         elif name == "changed":
             self.extract()
             save_photo(self.photos / "blue" / "new.jpg", seed=99)
@@ -106,13 +109,29 @@ def expected_of(scenario):
     return expected, steps
 
 
-def check_readers(scenario):
-    """A reader gets what is right, or is refused."""
+def check_readers(scenario, expected):
+    """A reader gets what was there before or what is to be there, or is refused."""
     try:
         table = cache.read_features(scenario.prepare().store)
     except (CacheNotFoundError, CacheIncompleteError):
         return
-    assert table.n_found == len(table.features) + sum(table.skipped.values())
+    assert any(
+        table.paths == other.paths
+        and np.array_equal(table.features, other.features)
+        and np.array_equal(table.labels, other.labels)
+        for other in expected
+    )
+
+
+def tables_of(scenario):
+    """Return what a reader gets before the run, if anything, and after it."""
+    tables = []
+    for run in (lambda: None, scenario.run):
+        run()
+        with contextlib.suppress(CacheNotFoundError, CacheIncompleteError):
+            tables.append(cache.read_features(scenario.prepare().store))
+    scenario.reset()
+    return tables
 
 
 @pytest.mark.parametrize(
@@ -128,6 +147,7 @@ def check_readers(scenario):
     indirect=["scenario"],
 )
 def test_fault_01_07_a_kill_and_a_power_cut_at_every_step_are_mended(scenario, every):
+    tables = tables_of(scenario)
     expected, steps = expected_of(scenario)
     numbers = choose(steps, every)
     print(f"{len(numbers)} kills and as many power cuts at {len(steps)} durable steps")
@@ -136,9 +156,20 @@ def test_fault_01_07_a_kill_and_a_power_cut_at_every_step_are_mended(scenario, e
         for power_cut in (False, True):
             if power_cut:
                 lose_power(disk, scenario.cache_dir)
-            check_readers(scenario)
+            check_readers(scenario, tables)
             scenario.run()
             assert files_of(scenario.cache_dir) == expected, (number, steps[number], power_cut)
+        scenario.reset()
+
+
+@pytest.mark.parametrize("scenario", ["first"], indirect=True)
+def test_fault_07_a_kill_then_a_whole_run_then_a_power_cut_loses_nothing(scenario):
+    expected, steps = expected_of(scenario)
+    for number in choose(steps, 2):
+        disk = kill_at(number, scenario.run, scenario.cache_dir)
+        disk = kill_at(-1, scenario.run, scenario.cache_dir, disk)
+        lose_power(disk, scenario.cache_dir)
+        assert files_of(scenario.cache_dir) == expected, (number, steps[number])
         scenario.reset()
 
 
@@ -158,16 +189,19 @@ ERRORS = (errno.ENOSPC, errno.EIO, errno.EACCES)
     indirect=["scenario"],
 )
 def test_fault_08_a_disk_that_fails_at_any_step_is_said_and_mended(scenario, errors):
+    tables = tables_of(scenario)
     expected, steps = expected_of(scenario)
     print(f"{len(steps)} durable steps failed with {[errno.errorcode[e] for e in errors]} in turn")
     for number, (action, path) in enumerate(steps):
         error = errors[number % len(errors)]
         said = fail_at(number, error, scenario.run)
-        assert said or action in ("rename", "remove"), f"nobody noticed that {action} {path} failed"
+        # What lies under such a name is only in the way, and goes the next time.
+        harmless = action in ("rename", "remove") and path.name.endswith((".partial", ".csv"))
+        assert said or harmless, f"nobody noticed that {action} {path} failed"
         if said:
             assert os.strerror(error) in said
             assert action != "write" or ("bytes" in said and path.name in said)
-        check_readers(scenario)
+        check_readers(scenario, tables)
         scenario.run()
         assert files_of(scenario.cache_dir) == expected, (number, action, path)
         scenario.reset()
@@ -295,6 +329,15 @@ class TestOneRun:
         assert (done.n_computed, done.n_left) == (8, 5)
         assert self.resume(scenario) == 5
         assert files_of(scenario.cache_dir) == expected
+
+
+def test_the_counts_add_up_when_the_time_is_over_while_images_are_recovered(tmp_path):
+    scenario = Scenario("recovered", tmp_path)
+    done = extract(
+        replace(scenario.prepare(), deadline=time.monotonic()), lambda job: MeanColourEngine()
+    )
+    assert done.n_left == 13  # the six images of "red" lie in both blocks
+    assert done.n_found == done.n_cached + sum(done.skipped.values()) + done.n_left
 
 
 class Hungry(MeanColourEngine):

@@ -1,8 +1,10 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from pipeline.cache import StoreWriter, read_outline
 from pipeline.errors import CacheNotFoundError
 from pipeline.records import Split
 from pipeline.stages.compare import ValuesDiff, compare_stores
@@ -93,6 +95,16 @@ def test_an_image_with_values_in_one_only(tmp_path):
     assert "2 images with values in one store only" in found.meaning
 
 
+def test_a_store_that_was_reopened_is_not_damaged(tmp_path, small_blocks):
+    a, b = make_store(tmp_path / "a"), make_store(tmp_path / "b")
+    StoreWriter(b, read_outline(b).about.recipe).reopen(np.arange(4, 8))
+    there_and_back = [compare_stores(a, b), compare_stores(b, a)]
+    for found in there_and_back:
+        assert (found.values.n_rows, found.values.n_identical) == (8, 8)
+        assert [path for path, *_ in found.states] == list(PATHS[4:8])
+    assert there_and_back[0].states[0][1:] == ("ok", "not extracted yet")
+
+
 def test_values_that_differ(tmp_path):
     def tweak(values):
         values = values.copy()
@@ -126,5 +138,8 @@ def test_progress_and_errors(tmp_path, small_blocks):
     seen = []
     compare_stores(a, a, on_progress=lambda *args: seen.append(args))
     assert seen == [(1, 3), (2, 3), (3, 3)]
+    part = make_store(tmp_path / "part", blocks=2)
+    compare_stores(part, a, on_progress=lambda *args: seen.append(args))
+    assert seen[3:] == [(1, 2), (2, 2)]
     with pytest.raises(CacheNotFoundError, match="nothing"):
         compare_stores(a, tmp_path / "nothing.zarr")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from pipeline import machine as machine_limits
 from pipeline.backbones import weights as weights_module
 from pipeline.backbones.weights import pretrained_path
 from pipeline.stages import doctor
@@ -78,7 +79,7 @@ def machine(tmp_path, monkeypatch) -> Machine:
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setattr(doctor, "NVIDIA_DRIVER", tmp_path / "no-driver")
     monkeypatch.setattr(doctor, "_MOUNTS", tmp_path / "mounts")
-    monkeypatch.setattr(doctor, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(machine_limits, "_CGROUP", tmp_path / "cgroup")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: Usage(0, 0, 5_000_000_000))
     return Machine()
 

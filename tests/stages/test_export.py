@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline import cache
-from pipeline.errors import CacheCorruptError, CacheIncompleteError, PipelineError
+from pipeline.cache import StoreWriter, read_outline
+from pipeline.errors import CacheCorruptError, CacheError, CacheIncompleteError, PipelineError
 from pipeline.stages import export as export_stage
 from pipeline.stages.export import export_store
 from tests.made_stores import PATHS, flip_a_byte, make_store, values_of
@@ -47,6 +48,24 @@ def test_a_damaged_block_ends_it_and_nothing_is_left(tmp_path, small_blocks, for
     (tmp_path / "out").mkdir()
     with pytest.raises(CacheCorruptError, match="block 2"):
         export_store(store, tmp_path / "out" / "x", format_name)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("format_name", ["npy", "csv", "parquet"])
+@pytest.mark.parametrize("block", [0, 1])
+def test_a_store_that_is_reopened_meanwhile_gives_no_export(
+    tmp_path, small_blocks, format_name, block
+):
+    store = make_store(tmp_path)
+    writer = StoreWriter(store, read_outline(store).about.recipe)
+    (tmp_path / "out").mkdir()
+
+    def reopen(done, _):
+        if done == 4:
+            writer.reopen(np.arange(4) + 4 * block)
+
+    with pytest.raises(CacheError, match=r"written while it was being read. Run this again"):
+        export_store(store, tmp_path / "out" / "x", format_name, on_progress=reopen)
     assert list((tmp_path / "out").iterdir()) == []
 
 

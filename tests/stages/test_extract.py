@@ -101,11 +101,11 @@ class TestExtract:
         (photos / "away").rename(photos / "red")
         job = prepare(config)
         assert job.store == first.store
-        assert not job.is_done
+        assert job.find_done() is None
         second = extract(job, lambda job: engine)
         assert second.n_cached == 36
         assert len(cache.read_features(second.store).features) == 36
-        assert prepare(config).is_done
+        assert prepare(config).find_done() is not None
 
     def test_an_image_that_never_was_readable_is_not_tried_for_ever(self, photos, tmp_path, engine):
         table = tmp_path / "labels.csv"
@@ -113,7 +113,7 @@ class TestExtract:
         table.write_text("\n".join(["path,label", *rows, "photos/red/gone.jpg,red"]))
         config = make_config(table, tmp_path)
         assert run(config, engine).skipped == {"cannot be read": 1}
-        assert prepare(config).is_done
+        assert prepare(config).find_done() is not None
 
     def test_finding_it_done_makes_it_the_newest(self, photos, tmp_path, engine):
         first = run(make_config(photos, tmp_path), engine)
@@ -263,7 +263,7 @@ print("done", flush=True)
                 process.send_signal(signal.SIGKILL)
             assert process.stdout.read() == ""
         job = prepare(make_config(photos, tmp_path))
-        assert not job.is_done
+        assert job.find_done() is None
         engine = MeanColourEngine()
         extraction = extract(job, lambda job: engine)
         assert extraction.n_cached == 36

@@ -134,6 +134,17 @@ class TestDescribe:
         assert (found.n_committed, found.value_bytes) == (1, 4 * WIDTH * 2)
         assert (found.content_sha256, found.oddities) == ("", {})
 
+    def test_a_store_that_was_reopened(self, tmp_path, small_blocks):
+        path = make_store(tmp_path, bad=PATHS[:1], oddities=np.full(12, Oddity.GREY, np.uint16))
+        recipe = cache.read_outline(path).about.recipe
+        cache.StoreWriter(path, recipe).reopen(np.arange(8, 12))
+        found = describe_store(path)
+        assert (found.n_usable, found.n_committed) == (7, 2)
+        assert found.by_class == {"cat": 5, "dog": 2}
+        assert found.skipped == {"corrupt or truncated image": 1, "not extracted yet": 4}
+        assert found.oddities == {"grey": 7}
+        assert found.value_bytes == 8 * WIDTH * 4
+
     def test_a_damaged_store_is_refused(self, tmp_path):
         path = make_store(tmp_path)
         flip_a_byte(path, "sample/sha256/c/0/0")
