@@ -15,7 +15,7 @@ from pipeline import __version__, options
 from pipeline.commands import add_command, command_line, signals
 from pipeline.config import ExtractConfig, FitConfig
 from pipeline.console import Terminal
-from pipeline.errors import ConfigError, PipelineError
+from pipeline.errors import BackboneError, ConfigError, PipelineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -277,12 +277,15 @@ def cache_verify_command(
     for path in paths:
         with terminal.progress(f"Verifying {path.name}") as on_progress:
             verification = verify(path, on_progress=on_progress)
-        if repair and not verification.is_sound:
+        if repair and not (verification.is_sound and verification.complete):
             try:
                 _repair(terminal, path)
                 verification = verify(path)
             except PipelineError as exc:  # the others may be mended all the same
-                terminal.error(str(exc))
+                terminal.error(
+                    f"{path} could not be repaired: {exc} If its images are elsewhere now, run "
+                    "extract --overwrite with that --dataset."
+                )
         found.append(verification)
     terminal.result(render_verification(found), [v.to_dict() for v in found], as_json=json)
     if not all(verification.is_sound for verification in found):
@@ -431,8 +434,11 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
 
 def _open_engine(job: ExtractJob) -> Engine:
     with signals.hold():
-        # Keras takes seconds to load: only where there is something to compute.
-        from pipeline.backbones.engines import open_engine
+        try:
+            # Keras takes seconds to load: only where there is something to compute.
+            from pipeline.backbones.engines import open_engine
+        except (ImportError, ValueError) as exc:  # as Keras says that a backend is not there
+            raise BackboneError(f"Keras cannot be loaded: {exc}. Run: pipeline doctor") from exc
 
         return open_engine(
             job.spec,

@@ -219,7 +219,11 @@ VerifiedStoreArg = Annotated[
 ]
 RepairArg = Annotated[
     bool,
-    _option("--repair", _OUTPUT, "Compute damaged blocks again, from the data set they came from."),
+    _option(
+        "--repair",
+        _OUTPUT,
+        "Compute again, from the data set they came from, blocks that are damaged or missing.",
+    ),
 ]
 StoreNameArg = Annotated[
     str | None,
@@ -276,7 +280,14 @@ FormatArg = Annotated[
         default="by the name of PATH, else npy",
     ),
 ]
-ReplaceArg = Annotated[bool, _option("--overwrite", _OUTPUT, "Replace an earlier export.")]
+ReplaceArg = Annotated[
+    bool,
+    _option(
+        "--overwrite",
+        _OUTPUT,
+        "Replace the file, or the folder of an earlier export, that is there.",
+    ),
+]
 JsonArg = Annotated[bool, _option("--json", _OUTPUT, "Print one JSON object instead.")]
 QuietArg = Annotated[
     bool, _option("--quiet", _OUTPUT, "Print no progress and no notes, only the result.")

@@ -240,7 +240,7 @@ def render_verification(found: Sequence[Verification]) -> Text:
         lines += [Text(f"         {printable(problem)}") for problem in each.problems]
     if not found:
         lines.append(Text("There is no store to verify. Run: extract"))
-    elif not all(each.is_sound for each in found):
+    elif any(each.n_blocks and not each.is_sound for each in found):
         lines.append(Text("Run `pipeline cache verify --repair` to compute what is damaged again."))
     return Text("\n").join(lines)
 

@@ -29,7 +29,8 @@ def describe(parameter: inspect.Parameter) -> str:
     name = flag.param_decls[0] if flag.param_decls else parameter.name.upper()
     values = f"`{flag.metavar}`" if flag.metavar else ""
     default = flag.show_default if isinstance(flag.show_default, str) else parameter.default
-    shown = "" if default is None or isinstance(default, bool) else str(default)
+    unsaid = default in (None, inspect.Parameter.empty) or isinstance(default, bool)
+    shown = "" if unsaid else str(default)
     cells = (f"`{name}`", values, flag.help, shown)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 

@@ -182,6 +182,16 @@ class TestExtract:
         assert out == ""
         assert run(*words, cwd=folder).returncode == 0
 
+    def test_a_backend_that_is_not_there_is_a_clear_error(self, extracted, tmp_path, monkeypatch):
+        folder, _ = extracted
+        monkeypatch.setenv("KERAS_BACKEND", "nonsense")
+        words = ("--cache-dir", str(tmp_path / "new"))
+        done = run("extract", "--dataset", "photos", *SMALL, *words, cwd=folder)
+        assert done.returncode == 1
+        assert "Keras cannot be loaded" in done.stderr
+        assert "pipeline doctor" in done.stderr
+        assert "Traceback" not in done.stderr
+
     def test_what_was_passed_over_is_said(self, extracted):
         folder, _ = extracted
         (folder / "photos" / "red" / ".hidden.jpg").write_bytes(b"x")

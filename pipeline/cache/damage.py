@@ -57,5 +57,5 @@ def translated(
             ) from exc
         where = f"{store}: {part}" if part else str(store)
         raise CacheCorruptError(
-            f"{where} cannot be read: {type(exc).__name__}: {exc}. {hint}"
+            f"{where} cannot be read: {type(exc).__name__}: {str(exc).rstrip('.')}. {hint}"
         ) from exc

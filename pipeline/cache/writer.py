@@ -14,6 +14,7 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from pipeline.cache.blocks import BlockReader
 from pipeline.cache.damage import REDO_HINT
 from pipeline.cache.disk import DurableStore
 from pipeline.cache.layout import (
@@ -167,6 +168,22 @@ class StoreWriter:
             self._oddities[span] = oddities
             # All of the block is on the disk before the digest that says so.
             self._commit[block] = np.frombuffer(digest, np.uint8)
+
+    def drop_damaged(self) -> None:
+        """Make the blocks pending that are damaged, in a store that is not complete.
+
+        A complete one says itself whether it is what was written.
+        """
+        if self._store.attributes.complete:
+            return
+        reader = BlockReader(self._store)
+        with self._noticing_loss():
+            for block in range(len(reader)):
+                try:
+                    if reader.is_committed(block):
+                        reader.read(block)
+                except CacheCorruptError:
+                    self._commit[block] = np.zeros(32, np.uint8)
 
     def reopen(self, rows: NDArray[np.int64]) -> None:
         """Make the blocks of some rows pending again, in a store that may be complete.

@@ -21,12 +21,14 @@ from pipeline.records import OnProgress
 WORKERS = min(4, os.cpu_count() or 1)  # more only fight over the interpreter lock
 FILES_PER_TASK = 128  # a task for each file would cost more than hashing a small image
 BLOCK_BYTES = 1 << 20
-SETTLING_NS = 2_000_000_000
+SETTLING_NS = 60_000_000_000
 """How long a file must have lain unchanged when its hashing began for its hash to be kept.
 
 Two edits within one tick of a file system's clock leave the same times behind, so a file that was
 changed this recently can change once more and look the same. The coarsest clock in use ticks every
-2 s (FAT); ext3's ticks every second, and Linux stamps its finer ones only every 1 to 10 ms.
+2 s (FAT). Longer is what a program may change that has the file mapped into memory: Linux stamps
+the first change of a page, and the next one only after the page has been written back, which takes
+up to 35 s by default.
 """
 
 _IDENTITY = struct.Struct("<5Q")

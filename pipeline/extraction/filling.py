@@ -85,7 +85,7 @@ def fill(
     batches = plan_batches(pending, source_of < 0, engine.batch_size)
     with closing(ComputedRows(job, engine, batches, advance)) as computed:
         for rows in pending:
-            if job.is_late:
+            if n_written and job.is_late:  # one at least, or the same command would never end
                 break
             to_copy = int((source_of[rows] >= 0).sum())
             made = computed.take(len(rows) - to_copy)
@@ -151,6 +151,7 @@ def _reopen(
         writer.update_provenance({"agreeing_versions": agreeing})
         if on_note:
             on_note(f"{said}: {verdict}.")
+    writer.drop_damaged()
     recovered = find_recovered(job.manifest, writer.status)
     if len(recovered):
         writer.reopen(recovered)

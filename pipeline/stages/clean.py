@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -20,6 +21,7 @@ from pipeline.artifacts.leftovers import list_foreign as list_foreign_fits
 from pipeline.cache import (
     Leftover,
     Outline,
+    StoredRows,
     count_bytes,
     count_committed,
     count_resumable,
@@ -226,6 +228,11 @@ def _remove_superseded(old: Path, new: Path, cleaning: Cleaning) -> None:
         why = f"being written by {holder}" if holder else f"holds {foreign[0]}, which is not ours"
         cleaning.keep(old, f"{new.name} stands in for it, but it is {why}")
         return
+    n_missing = _count_missing(old, new)
+    if n_missing:
+        rows = "1 of its rows is" if n_missing == 1 else f"{n_missing:,} of its rows are"
+        cleaning.keep(old, f"{new.name} is newer, but {rows} not in it, or labelled otherwise")
+        return
     why = f"{new.name} stands in for it"
     # Fits without their store would stay for ever, a store without its fits does not.
     for paths, remove_them in (([fits], remove_fits), ([skipped_csv(old), old], remove_store)):
@@ -238,6 +245,21 @@ def _remove_superseded(old: Path, new: Path, cleaning: Cleaning) -> None:
                 cleaning.keep(found[-1], str(exc))
                 return
         cleaning.removed += removed
+
+
+def _count_missing(old: Path, new: Path) -> int:
+    """Count the images of one store that another one has not, or has under another label."""
+    try:
+        known = _list_rows(new)
+        return sum((_list_rows(old) - known).values())
+    except CacheError:  # what cannot be read may be missing
+        return read_outline(old).n_rows
+
+
+def _list_rows(path: Path) -> Counter[tuple[bytes, str]]:
+    stored = StoredRows(path)
+    digests = (digest.tobytes() for digest in stored.sha256)
+    return Counter(zip(digests, stored.name_labels().tolist(), strict=True))
 
 
 def _clean_indexes(folder: Path, outlines: Iterable[Outline], cleaning: Cleaning) -> None:

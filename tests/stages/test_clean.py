@@ -260,3 +260,21 @@ def test_there_need_be_no_cache(tmp_path):
         "kept": [],
         "n_bytes": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "labels", "said"),
+    [
+        (3, {}, "1 of its rows is not in it"),
+        (4, dict.fromkeys(PATHS[:2], "other"), "2 of its rows are not in it, or labelled other"),
+    ],
+)
+def test_a_store_with_rows_that_the_newer_one_lacks_is_kept(tmp_path, n_rows, labels, said):
+    old = make_store(tmp_path, some(4))
+    add_fit(old)
+    make_store(tmp_path, some(n_rows), labels=labels)
+    age(old / "zarr.json")
+    found = clean_cache(tmp_path, superseded=True)
+    assert removed(found) == []
+    assert said in kept(found)[old.name]
+    assert count_fits(old) == 1
