@@ -277,7 +277,7 @@ def render_export(export: Export) -> Text:
 
 def _sections(title: str, sections: Mapping[str, Facts]) -> Text:
     """Return named facts in named sections; each is a line however long, to be copied whole."""
-    lines = [Text(title, style="bold")]
+    lines = [Text(printable(line), style="bold") for line in title.split("\n")]
     for heading, facts in sections.items():
         if not facts:
             continue
@@ -287,7 +287,7 @@ def _sections(title: str, sections: Mapping[str, Facts]) -> Text:
         for name, value in facts:
             shown = "" if name == previous else name
             previous = name
-            lines.append(Text.assemble((f"  {shown:{width}}  ", "dim"), value))
+            lines.append(Text.assemble((f"  {shown:{width}}  ", "dim"), printable(value)))
     return Text("\n").join(lines)
 
 
