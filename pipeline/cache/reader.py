@@ -188,7 +188,7 @@ def _read_checked(store: Store) -> FeatureTable:
     rows = np.flatnonzero(status == Status.OK)
     # The blocks first: one of them that is damaged can be named.
     features = _read_usable(blocks, len(rows), store.array("features").shape[1])
-    _check_content(store)
+    check_content(store)
     paths = blocks.ids.decode_paths()
     return FeatureTable(
         features=features,
@@ -210,7 +210,8 @@ def _read_checked(store: Store) -> FeatureTable:
     )
 
 
-def _check_content(store: Store) -> None:
+def check_content(store: Store) -> None:
+    """Raise CacheCorruptError if a complete store does not say what it said at its completion."""
     if content_digest(store) != store.attributes.content_sha256:
         raise CacheCorruptError(
             f"{store.path}: names, folder, status, labels, paths or commits changed after writing. "
@@ -256,7 +257,7 @@ def read_states(path: Path) -> RowStates:
     """
     store = open_store(path, "r")
     if store.attributes.complete:
-        _check_content(store)
+        check_content(store)
     committed = np.repeat(store.read("commit").any(axis=1), store.array("status").chunks[0])
     status = store.read("status")
     status[~committed[: len(status)]] = Status.PENDING

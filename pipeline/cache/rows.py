@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cache.blocks import Block, BlockReader
-from pipeline.cache.damage import REDO_HINT, translated
-from pipeline.cache.layout import content_digest, open_store
-from pipeline.cache.reader import check_unchanged
+from pipeline.cache.damage import translated
+from pipeline.cache.layout import open_store
+from pipeline.cache.reader import check_content, check_unchanged
 from pipeline.errors import CacheCorruptError, CacheError
 from pipeline.records import Status
 
@@ -176,9 +176,10 @@ class StoredRows:
         check_unchanged(self.path, self.about.content_sha256)
 
     def _check_content(self) -> None:
-        if self.about.complete and content_digest(self._store) != self.about.content_sha256:
+        if not self.about.complete:
+            return
+        try:
+            check_content(self._store)
+        except CacheCorruptError:
             self._check_unchanged()
-            raise CacheCorruptError(
-                f"{self.path}: names, folder, labels, paths or commits changed after writing. "
-                f"{REDO_HINT}"
-            )
+            raise

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.cache import StoredRows, StoreWriter, blocks
+from pipeline.cache import StoredRows, StoreWriter, blocks, reader
 from pipeline.cache import rows as rows_module
 from pipeline.errors import CacheCorruptError, CacheError
 from pipeline.records import Oddity, Status
@@ -126,7 +126,7 @@ def test_a_block_that_is_written_anew_while_its_store_is_read_is_refused(tmp_pat
 def test_a_store_that_is_reopened_while_it_is_opened_is_refused(
     tmp_path, small_blocks, monkeypatch, checked_first
 ):
-    path, digest = make_store(tmp_path), rows_module.content_digest
+    path, digest = make_store(tmp_path), reader.content_digest
     writer = writer_of(path)
 
     def reopening(store):
@@ -134,7 +134,7 @@ def test_a_store_that_is_reopened_while_it_is_opened_is_refused(
         writer.reopen(np.arange(4, 8))
         return found if checked_first else digest(store)
 
-    monkeypatch.setattr(rows_module, "content_digest", reopening)
+    monkeypatch.setattr(reader, "content_digest", reopening)
     with pytest.raises(CacheError, match=r"while it was being read. Run this again"):
         StoredRows(path)
 
