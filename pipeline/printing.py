@@ -54,7 +54,7 @@ def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> Ren
         *page.pairs(report),
         *page.mistakes(report),
         *page.counts("Skipped images", report.skipped),
-        *page.counts("Unusual images", report.oddities),
+        *page.counts("Unusual images", _list_unusual(report)),
         *page.notes(report),
     ]
     return Group(*parts)
@@ -282,6 +282,12 @@ class _Page:
         for sentence in sentences:
             table.add_row(Text("-"), Text(self.clean(sentence), style="yellow"))
         return table
+
+
+def _list_unusual(report: Report) -> dict[str, int]:
+    """Return what some images are but not all: that all digits are grey is nothing unusual."""
+    n_images = report.n_train + report.n_test
+    return {what: n for what, n in report.oddities.items() if n < n_images}
 
 
 def _describe_fit(report: Report) -> str:

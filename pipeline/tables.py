@@ -32,7 +32,9 @@ def render_extraction(extraction: Extraction) -> Text:
     )
     rows = [("images", counts)]
     rows += [("skipped", f"{n:,} {reason}") for reason, n in extraction.skipped.items()]
-    rows += [("unusual", f"{n:,} {what}") for what, n in extraction.oddities.items()]
+    # What all of them are is not unusual.
+    some = {what: n for what, n in extraction.oddities.items() if n < extraction.n_cached}
+    rows += [("unusual", f"{n:,} {what}") for what, n in some.items()]
     rows += [("ignored", f"{n:,} {reason}") for reason, n in extraction.ignored.items()]
     rows.append(("values", f"{extraction.n_cached:,} × {extraction.n_features:,}"))
     if extraction.n_copied:
