@@ -4,12 +4,13 @@ Bytes are read once, hashed and decoded from the same buffer, so an image that c
 was listed is noticed, and what an extension says about a file does not matter.
 """
 
-from pipeline.images.codec import DecodedImage, decode_image, encode_png, examine_image
+from pipeline.images.codec import DECODER, DecodedImage, decode_image, encode_png, examine_image
 from pipeline.images.geometry import Geometry
 from pipeline.images.libraries import library_versions
 from pipeline.images.reading import read_batches, read_image
 
 __all__ = [
+    "DECODER",
     "DecodedImage",
     "Geometry",
     "decode_image",

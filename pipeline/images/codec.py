@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,19 @@ from pipeline.images.containers import (
     has_bad_checksum,
     has_broken_exif,
     has_trailing_bytes,
+    is_in_one_scan,
     is_other_image,
     is_sixteen_bit_png,
     read_webp_size,
 )
-from pipeline.images.geometry import Geometry
+from pipeline.images.geometry import GAP, Box, Geometry
 from pipeline.images.memory import PixelBudget
 from pipeline.records import Oddity, Status
 
 ALLOWED_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "PPM")
 MAX_PIXELS = 100_000_000
+DECODER = f"pillow, JPEG scaled by DCT and others averaged to {GAP} times the size"
+"""The name of the rules here and in `geometry`: to be changed whenever a pixel changes."""
 STRIP_PIXELS = 4_000_000
 """Larger images are converted to RGB in strips, so that no third copy of them is made."""
 
@@ -43,6 +47,11 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What makes an image upright, by its EXIF orientation (as in Pillow's `exif_transpose`)."""
+
+# The turns that bring the image's far end to the left, to the top, and that swap width and height.
+_FROM_THE_RIGHT = {_TURNS[orientation] for orientation in (2, 3, 6, 7)}
+_FROM_THE_BOTTOM = {_TURNS[orientation] for orientation in (3, 4, 7, 8)}
+_ONTO_ITS_SIDE = {_TURNS[orientation] for orientation in (5, 6, 7, 8)}
 
 _MODE_ODDITIES = {
     "1": Oddity.BILEVEL,
@@ -65,37 +74,40 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """One image as the network takes it, and what was unusual about its file.
+    """One image as the networks take it, and what was unusual about its file.
 
     Attributes
     ----------
-    pixels : uint8 ndarray of shape (size, size, 3)
-        RGB, 0-255.
+    pixels : tuple of uint8 ndarray of shape (size, size, 3)
+        RGB, 0-255; one for each geometry, and the same array for equal ones.
     oddities : Oddity
         Flags.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: tuple[NDArray[np.uint8], ...]
     oddities: Oddity
 
 
 def decode_image(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
-    """Return only the pixels of `examine_image`."""
-    return examine_image(data, geometry).pixels
+    """Return only the pixels of `examine_image`, for one geometry."""
+    return examine_image(data, [geometry]).pixels[0]
 
 
-def examine_image(data: bytes, geometry: Geometry, *, name: str = "") -> DecodedImage:
-    """Decode one image file, bring it to the wanted shape, and tell what was unusual about it.
+def examine_image(data: bytes, geometries: Sequence[Geometry], *, name: str = "") -> DecodedImage:
+    """Decode one image file, bring it to the wanted shapes, and tell what was unusual about it.
 
     Transparency is composited on white, EXIF orientation is applied, 16-bit grey is scaled to
-    8 bits, the first frame of an animation is taken. However many threads decode, their images
-    have no more than `MAX_PIXELS` pixels together.
+    8 bits, the first frame of an animation is taken. A JPEG that is much larger than all
+    geometries need is decoded at 1/2, 1/4 or 1/8 of its size: `geometry.GAP` tells what is left,
+    and how little this changes. However many threads decode, what they hold has no more than
+    `MAX_PIXELS` pixels together.
 
     Parameters
     ----------
     data : bytes
         The whole file.
-    geometry : Geometry
+    geometries : sequence of Geometry
+        At least one; the image is decoded once for all of them.
     name : str
         Of the file: to see whether its extension tells the format.
 
@@ -108,10 +120,14 @@ def examine_image(data: bytes, geometry: Geometry, *, name: str = "") -> Decoded
     if width:
         _check_size(width, height)
         with _BUDGET.hold(width * height):
-            return _examine(_open(data), data, geometry, name)
+            return _examine(_open(data), data, geometries, name)
     image = _open(data)
-    with _BUDGET.hold(image.width * image.height):
-        return _examine(image, data, geometry, name)
+    n_pixels = image.width * image.height
+    exact_size = _draft(image, geometries)
+    if exact_size and is_in_one_scan(data):
+        n_pixels = image.width * image.height
+    with _BUDGET.hold(n_pixels):
+        return _examine(image, data, geometries, name, exact_size)
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
@@ -159,7 +175,31 @@ def _translate(exc: Exception) -> ImageDecodeError:
     return ImageDecodeError(str(exc), reason=Status.CORRUPT)
 
 
-def _examine(image: Image.Image, data: bytes, geometry: Geometry, name: str) -> DecodedImage:
+def _draft(image: Image.Image, geometries: Sequence[Geometry]) -> tuple[float, float] | None:
+    """Have a JPEG decoded at a fraction of its size if that is enough for all geometries.
+
+    Its scans are read to their end all the same, so that damage is found at any size.
+
+    Returns
+    -------
+    (width, height) or None
+        Exactly what it is scaled to, of which the size in pixels is the ceiling; None if it is not.
+    """
+    spare = min(geometry.spare_scale(*image.size) for geometry in geometries)
+    scale = next((scale for scale in (8, 4, 2) if scale <= spare), 1)
+    if scale == 1:
+        return None
+    drafted = image.draft(None, (image.width // scale, image.height // scale))
+    return drafted[1][2:] if drafted else None
+
+
+def _examine(
+    image: Image.Image,
+    data: bytes,
+    geometries: Sequence[Geometry],
+    name: str,
+    exact_size: tuple[float, float] | None = None,
+) -> DecodedImage:
     try:
         image.load()
         if image.format == "PNG" and has_bad_checksum(data):
@@ -172,9 +212,11 @@ def _examine(image: Image.Image, data: bytes, geometry: Geometry, name: str) -> 
             image.close()  # of a large one, there may not be room for two
         if is_transparent:
             oddities |= Oddity.TRANSPARENT
+        extent: Box = (0, 0, *(exact_size or rgb.size))
         if turn is not None:
-            rgb = rgb.transpose(turn)
-        return DecodedImage(np.asarray(geometry.apply(rgb)), oddities)
+            rgb, extent = _turn(rgb, extent, turn)
+        made = {geometry: np.asarray(geometry.apply(rgb, extent)) for geometry in set(geometries)}
+        return DecodedImage(tuple(made[geometry] for geometry in geometries), oddities)
     except ImageDecodeError:
         raise
     except Exception as exc:
@@ -213,6 +255,17 @@ def _find_turn(image: Image.Image) -> tuple[Image.Transpose | None, Oddity]:
     if is_broken:
         return None, Oddity.BROKEN_EXIF
     return turn, Oddity(0) if turn is None else Oddity.ROTATED
+
+
+def _turn(image: Image.Image, extent: Box, turn: Image.Transpose) -> tuple[Image.Image, Box]:
+    """Turn an image, and where its content lies within its pixels, which begins at (0, 0)."""
+    turned = image.transpose(turn)
+    width, height = extent[2:]
+    if turn in _ONTO_ITS_SIDE:
+        width, height = height, width
+    left = turned.width - width if turn in _FROM_THE_RIGHT else 0
+    top = turned.height - height if turn in _FROM_THE_BOTTOM else 0
+    return turned, (left, top, left + width, top + height)
 
 
 def _to_rgb(image: Image.Image) -> tuple[Image.Image, bool]:

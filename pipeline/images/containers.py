@@ -31,6 +31,8 @@ FORMAT_OF = {
 
 _LENGTH_OF_PNG_SIGNATURE = 8
 _NO_LENGTH = frozenset({0x01, *range(0xD0, 0xD9)})  # JPEG markers that stand alone
+_START_OF_SCAN = 0xDA
+_SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 
 
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a")
@@ -98,6 +100,21 @@ def is_sixteen_bit_png(data: bytes) -> bool:
     return data[24:25] == b"\x10"
 
 
+def is_in_one_scan(data: bytes) -> bool:
+    """Tell whether a file is a JPEG of which a decoder keeps no more than the pixels it makes.
+
+    Of a progressive one, or with a scan for each colour, all coefficients are kept, at whatever
+    size it is decoded.
+    """
+    n_components: int | None = 0
+    for marker, position in _walk_jpeg(data):
+        if marker in _SEQUENTIAL_FRAMES:
+            n_components = _read("B", data, position + 7)
+        elif marker == _START_OF_SCAN:
+            return n_components == _read("B", data, position + 2)
+    return False
+
+
 def has_broken_exif(exif: bytes) -> bool:
     """Tell whether the directory that would hold the orientation cannot be read."""
     tiff = re.sub(rb"^(Exif\0\0){1,2}", b"", exif)
@@ -140,25 +157,30 @@ def _read(form: str, data: bytes, offset: int) -> int | None:
     return number
 
 
+def _walk_jpeg(data: bytes) -> Iterator[tuple[int, int]]:
+    """Yield each segment's marker and where its length stands, up to the first scan."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if marker == 0xFF:
+            position += 1
+            continue
+        position += 2
+        yield marker, position
+        if marker == _START_OF_SCAN:
+            return
+        if marker not in _NO_LENGTH:
+            position += int.from_bytes(data[position : position + 2])
+
+
 def _find_jpeg_end(data: bytes) -> int:
-    """Return where the bytes after the end-of-image marker begin; 0 without that marker.
+    """Return where the bytes after the end-of-image marker begin; 0 or 1 without that marker.
 
     Segments are stepped over up to the first scan, since a thumbnail in one is a JPEG too. Within
     a scan no byte 0xFF is followed by 0xD9.
     """
-    position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker = data[position + 1]
-        if marker == 0xDA:
-            return data.find(b"\xff\xd9", position) + 2  # 1, which is no end, if there is none
-        if marker == 0xFF:
-            position += 1
-        else:
-            length = (
-                0 if marker in _NO_LENGTH else int.from_bytes(data[position + 2 : position + 4])
-            )
-            position += 2 + length
-    return 0
+    scan = next((position for marker, position in _walk_jpeg(data) if marker == _START_OF_SCAN), 0)
+    return data.find(b"\xff\xd9", scan) + 2 if scan else 0
 
 
 def _walk_png(data: bytes) -> Iterator[tuple[bytes, int, int]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -20,7 +20,7 @@ MAX_BYTES = 1 << 30
 """A larger file is not read: 100 megapixels of 16-bit RGBA are 0.8 GB before compression."""
 
 
-def read_image(manifest: Manifest, row: int, geometry: Geometry) -> DecodedImage:
+def read_image(manifest: Manifest, row: int, geometries: Sequence[Geometry]) -> DecodedImage:
     """Read, check and decode one row of a manifest; see `examine_image`.
 
     Raises
@@ -28,13 +28,13 @@ def read_image(manifest: Manifest, row: int, geometry: Geometry) -> DecodedImage
     ImageDecodeError
         Also if the file cannot be read, or is not the one the manifest lists.
     """
-    return examine_image(_read_bytes(manifest, row), geometry, name=manifest.paths[row])
+    return examine_image(_read_bytes(manifest, row), geometries, name=manifest.paths[row])
 
 
 def read_batches(
     manifest: Manifest,
     batches: Iterable[NDArray[np.int64]],
-    geometry: Geometry,
+    geometries: Sequence[Geometry],
     *,
     workers: int,
     ahead: int = 2,
@@ -46,7 +46,8 @@ def read_batches(
     manifest : Manifest
     batches : iterable of int64 ndarray of shape (n_images,)
         Row numbers.
-    geometry : Geometry
+    geometries : sequence of Geometry
+        At least one; see `ImageBatch.images`.
     workers : int
         Decoding threads; Pillow lets go of the interpreter lock while it decodes and resizes.
     ahead : int
@@ -58,37 +59,54 @@ def read_batches(
         In the order of `batches`.
     """
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
-        waiting: deque[list[Future[DecodedImage | Status]]] = deque()
+        waiting: deque[tuple[ImageBatch, list[Future[None]]]] = deque()
         try:
             for rows in batches:
-                waiting.append([pool.submit(_try_read, manifest, r, geometry) for r in rows])
+                batch = _make_batch(len(rows), geometries)
+                jobs = enumerate(rows.tolist())
+                futures = [
+                    pool.submit(_fill_slot, batch, i, manifest, row, geometries) for i, row in jobs
+                ]
+                waiting.append((batch, futures))
                 if len(waiting) > ahead:
-                    yield _collect(waiting.popleft(), geometry.size)
+                    yield _wait_for(*waiting.popleft())
             while waiting:
-                yield _collect(waiting.popleft(), geometry.size)
+                yield _wait_for(*waiting.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _try_read(manifest: Manifest, row: int, geometry: Geometry) -> DecodedImage | Status:
-    """Return a status rather than an exception, whose traceback keeps half an image in memory."""
+def _make_batch(n_images: int, geometries: Sequence[Geometry]) -> ImageBatch:
+    """Return a batch of zeros; equal geometries share an array."""
+    made = {g: np.zeros((n_images, g.size, g.size, 3), np.uint8) for g in geometries}
+    return ImageBatch(
+        images=tuple(made[geometry] for geometry in geometries),
+        status=np.zeros(n_images, np.uint8),
+        oddities=np.zeros(n_images, np.uint16),
+    )
+
+
+def _fill_slot(
+    batch: ImageBatch, i: int, manifest: Manifest, row: int, geometries: Sequence[Geometry]
+) -> None:
+    """Put an image, or why there is none, where it belongs.
+
+    An exception, whose traceback would keep half an image in memory, does not leave this thread.
+    """
     try:
-        return read_image(manifest, row, geometry)
+        decoded = read_image(manifest, row, geometries)
     except ImageDecodeError as exc:
-        return Status(exc.reason)
+        batch.status[i] = exc.reason
+        return
+    for images, pixels in zip(batch.images, decoded.pixels, strict=True):
+        images[i] = pixels
+    batch.oddities[i] = decoded.oddities
 
 
-def _collect(futures: list[Future[DecodedImage | Status]], size: int) -> ImageBatch:
-    images = np.zeros((len(futures), size, size, 3), np.uint8)
-    status = np.zeros(len(futures), np.uint8)
-    oddities = np.zeros(len(futures), np.uint16)
-    for i, future in enumerate(futures):
-        decoded = future.result()
-        if isinstance(decoded, Status):
-            status[i] = decoded
-        else:
-            images[i], oddities[i] = decoded.pixels, decoded.oddities
-    return ImageBatch(images=images, status=status, oddities=oddities)
+def _wait_for(batch: ImageBatch, futures: list[Future[None]]) -> ImageBatch:
+    for future in futures:
+        future.result()
+    return batch
 
 
 def _read_bytes(manifest: Manifest, row: int) -> bytes:
