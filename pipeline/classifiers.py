@@ -53,6 +53,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.svm import SVC, LinearSVC
 
 from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
+from pipeline.views import average_views, unfold_views
 
 TAKES_C = ("logreg", "svm", "linear-svm")
 LOGREG_C_ROWS, LOGREG_C_RANGE = 30, (3e-3, 1.0)
@@ -79,7 +80,7 @@ def default_c(clf: str, *, n_samples: int) -> float | None:
     ----------
     clf : str
     n_samples : int
-        Rows that it will be fitted on.
+        Images that it will be fitted on.
     """
     if clf == "logreg":
         low, high = LOGREG_C_RANGE
@@ -102,7 +103,7 @@ def make_classifier(
     ----------
     clf : {"logreg", "svm", "linear-svm", "mlp", "knn"}
     n_samples : int
-        Rows that it will be fitted on: there cannot be more neighbours than that.
+        Images that it will be fitted on: there cannot be more neighbours than that.
     C : float, optional
         Inverse strength of the regularisation. By default the classifier's own.
     class_weight : {"balanced"}, optional
@@ -328,6 +329,7 @@ def cross_validate(
     y: NDArray[np.integer],
     *,
     fold: NDArray[np.intp],
+    n_views: int = 1,
 ) -> tuple[list[float], tuple[str, ...]]:
     """Return the accuracy on each fold of a classifier fitted on the others.
 
@@ -335,10 +337,12 @@ def cross_validate(
     ----------
     classifier : Pipeline
         Left as it is.
-    X : float32 ndarray of shape (n_samples, n_features)
+    X : float32 ndarray of shape (n_samples, n_views * n_features)
     y : integer ndarray of shape (n_samples,)
     fold : intp ndarray of shape (n_samples,)
         Which fold each row belongs to.
+    n_views : int
+        Views of an image in a row: fitted on each, asked about their average.
 
     Returns
     -------
@@ -346,11 +350,19 @@ def cross_validate(
         In the order of the folds.
     notes : tuple of str
         Of all the fits, each once.
+
+    Raises
+    ------
+    ClassifierError
+        If `X` holds a value that is not finite, or is not as wide as so many views.
     """
     accuracies: list[float] = []
     notes: list[str] = []
     for k in np.unique(fold):
-        fitted, said = fit_classifier(classifier, X[fold != k], y[fold != k])
-        accuracies.append(float(np.mean(fitted.predict(X[fold == k]) == y[fold == k])))
+        outside, inside = fold != k, fold == k
+        rows, labels = unfold_views(X[outside], y[outside], n_views=n_views)
+        fitted, said = fit_classifier(classifier, rows, labels)
+        y_pred = fitted.predict(average_views(X[inside], n_views=n_views))
+        accuracies.append(float(np.mean(y_pred == y[inside])))
         notes += said
     return accuracies, tuple(dict.fromkeys(notes))

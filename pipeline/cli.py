@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline import __version__, options
+from pipeline.backbones.precision import expect_engine
 from pipeline.commands import add_command, command_line, signals
 from pipeline.config import ExtractConfig, FitConfig
 from pipeline.console import Terminal
@@ -360,7 +361,7 @@ def cache_export_command(
 
 
 def _repair(terminal: Terminal, store: Path) -> None:
-    from pipeline.stages.extract import prepare
+    from pipeline.extraction.preparing import prepare
     from pipeline.stages.verify import repair, settings_of
 
     with terminal.progress("Reading the images") as on_progress:
@@ -399,7 +400,8 @@ def _extract(terminal: Terminal, config: ExtractConfig) -> Extraction:
 def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
     from pipeline.datasets import needs_fetch
     from pipeline.datasets.catalog import find_spec
-    from pipeline.stages.extract import estimate, prepare
+    from pipeline.extraction.preparing import prepare
+    from pipeline.stages.extract import estimate
 
     spec = find_spec(config.dataset)
     if spec is not None and not spec.files and needs_fetch(spec.name, config.data_dir):
@@ -409,12 +411,12 @@ def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
     with terminal.progress("Reading the images") as on_progress:
         job = prepare(config, on_progress=on_progress, offline=True)
     with terminal.progress("Decoding") as on_progress:
-        return estimate(job, _open_engine(job), on_progress=on_progress)
+        return estimate(job, _open_engine(job, keep=False), on_progress=on_progress)
 
 
 def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
     from pipeline.datasets import needs_fetch
-    from pipeline.stages.extract import prepare
+    from pipeline.extraction.preparing import prepare
 
     if needs_fetch(config.dataset, config.data_dir):
         from pipeline.datasets.catalog import find_spec
@@ -432,23 +434,33 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
         return prepare(config, on_progress=on_progress, on_download=on_download)
 
 
-def _open_engine(job: ExtractJob) -> Engine:
+def _open_engine(job: ExtractJob, *, keep: bool = True) -> Engine:
+    """Open what computes a job's network; `keep` keeps it converted for the next time."""
     with signals.hold():
         try:
-            # Keras takes seconds to load: only where there is something to compute.
+            if expect_engine(job.config.device) == "openvino":
+                from pipeline.backbones.openvino_engine import open_kept
+
+                kept = open_kept(
+                    job.network,
+                    job.config.cache_dir,
+                    batch_size=job.batch_size,
+                    precision=job.recipe.precision,
+                )
+                if kept is not None:
+                    return kept
+
+            # Keras takes seconds to load: only where the network was not converted before.
             from pipeline.backbones.engines import open_engine
         except (ImportError, ValueError) as exc:  # as Keras says that a backend is not there
             raise BackboneError(f"Keras cannot be loaded: {exc}. Run: pipeline doctor") from exc
 
         return open_engine(
-            job.spec,
-            job.weights,
-            image_size=job.recipe.input_size,
-            layers=job.recipe.layers,
-            pooling=job.recipe.pooling,
-            batch_size=job.config.batch_size,
+            job.network,
+            batch_size=job.batch_size,
             device=job.config.device,
             precision=job.recipe.precision,
+            cache_dir=job.config.cache_dir if keep else None,
         )
 
 
@@ -470,12 +482,12 @@ def _fit(terminal: Terminal, store: Path, config: FitConfig, *, overwrite: bool)
 
 def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:
     """Return the names that `extract` gave to what is called so: `vgg16` for VGG16."""
-    from pipeline.backbones.specs import get_spec
+    from pipeline.backbones.specs import name_model
     from pipeline.datasets import name_dataset
 
     return {
         "dataset": dataset and name_dataset(dataset),
-        "model": model and get_spec(model).name,
+        "model": model and name_model(model),
     }
 
 

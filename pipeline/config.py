@@ -14,6 +14,7 @@ POOLINGS = ("avg", "max", "none")
 RESIZES = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "auto")
 DTYPES = ("float32", "float16")
+AUGMENTS = ("none", "hflip")
 CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn")
 
 
@@ -36,6 +37,22 @@ def parse_duration(text: str) -> float:
         raise ConfigError(f"A duration is written as 90s, 30m, 2h or 1h30m. Got: {text!r}.")
     hours, minutes, seconds = (float(part or 0) for part in match.groups())
     return hours * 3600 + minutes * 60 + seconds
+
+
+def parse_count(flag: str, text: str) -> int | None:
+    """Return a whole number, or None for "auto".
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if text == "auto":
+        return None
+    try:
+        return int(text)
+    except ValueError as exc:
+        raise ConfigError(f"{flag} must be auto or a whole number. Got: {text!r}.") from exc
 
 
 def check_at_least(flag: str, value: int | float | None, smallest: int | float) -> None:
@@ -62,7 +79,9 @@ class ExtractConfig:
     layers: tuple[str, ...] = ()
     pooling: str = "avg"
     limit: int | None = None
-    batch_size: int = 32
+    augment: str = "none"
+    views: int = 1
+    batch_size: int | None = None
     workers: int | None = None
     device: str = "auto"
     precision: str = "float32"
@@ -74,6 +93,13 @@ class ExtractConfig:
         check_choice("--pooling", self.pooling, POOLINGS)
         if self.resize is not None:
             check_choice("--resize", self.resize, RESIZES)
+        check_choice("--augment", self.augment, AUGMENTS)
+        if self.views not in (1, 2):
+            raise ConfigError(f"--views must be 1 or 2. Got: {self.views}.")
+        if self.views == 2 and self.augment == "none":
+            raise ConfigError(
+                "--views 2 keeps the mirror image's values, too: add --augment hflip."
+            )
         check_choice("--precision", self.precision, PRECISIONS)
         check_choice("--dtype", self.dtype, DTYPES)
         check_at_least("--image-size", self.image_size, 1)

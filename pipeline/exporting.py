@@ -2,6 +2,9 @@
 
 Values come and go block by block: however large a store is, little of it is in memory. A file is
 written under a temporary name beside its place and renamed: it is there whole or not at all.
+
+Rows that hold several views of an image have them side by side: as NumPy arrays in one row, in CSV
+as the columns f0, f1, … and view2_f0, …, in Parquet as the columns values and view2_values.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pipeline import durable
 from pipeline.config import check_choice
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.records import Split, csv_name, csv_path
+from pipeline.views import count_views, view_prefixes, view_width
 
 FORMATS = ("npy", "csv", "parquet")
 NPY_FILES = (
@@ -49,6 +53,7 @@ class ExportRows:
         `Split` values, index into `SPLITS`.
     sha256 : uint8 ndarray of shape (n_rows, 32)
     n_features : int
+        Values a row, of all views.
     about : mapping
         JSON values that go with the rows: recipe, versions, folder.
     """
@@ -63,6 +68,11 @@ class ExportRows:
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def n_views(self) -> int:
+        """Views of an image that a row holds."""
+        return count_views(self.about.get("recipe", {}))
 
 
 def guess_format(to: Path) -> str:
@@ -188,7 +198,9 @@ def _write_npy(folder: Path, rows: ExportRows, values: Values) -> None:
 
 def _write_csv(path: Path, rows: ExportRows, values: Values) -> None:
     classes = [csv_name(name) for name in rows.class_names]
-    header = ["path", "label", "split", "sha256", *(f"f{i}" for i in range(rows.n_features))]
+    width = view_width(rows.n_features, n_views=rows.n_views)
+    numbered = [f"{prefix}f{i}" for prefix in view_prefixes(rows.n_views) for i in range(width)]
+    header = ["path", "label", "split", "sha256", *numbered]
     # Nine digits are enough to give every float32 back bit for bit.
     numbers = ",".join(["%.9g"] * rows.n_features) + "\r\n"
     start = 0
@@ -210,20 +222,22 @@ def _to_csv(words: list[str]) -> str:
 
 
 def _write_parquet(path: Path, rows: ExportRows, values: Values) -> None:
-    """Write one column of lists of fixed size.
+    """Write one column of lists of fixed size for each view.
 
     Polars reads it as an array, of which `to_numpy()` is (n, d) at once; for pandas it is
     `np.stack(frame["values"])`. Thousands of columns would make the file slow to open in both.
     """
     pa, pq = _import_pyarrow("pyarrow"), _import_pyarrow("pyarrow.parquet")
     words = pa.dictionary(pa.int32(), pa.string())
+    width = view_width(rows.n_features, n_views=rows.n_views)
+    numbers = pa.list_(pa.float32(), width)
     schema = pa.schema(
         [
             ("path", pa.string()),
             ("label", words),
             ("split", words),
             ("sha256", pa.string()),
-            ("values", pa.list_(pa.float32(), rows.n_features)),
+            *((f"{prefix}values", numbers) for prefix in view_prefixes(rows.n_views)),
         ],
         metadata={"transfer-values": json.dumps(rows.about, allow_nan=False)},
     )
@@ -237,7 +251,10 @@ def _write_parquet(path: Path, rows: ExportRows, values: Values) -> None:
                 pa.DictionaryArray.from_arrays(rows.labels[span], classes),
                 pa.DictionaryArray.from_arrays(rows.split[span].astype(np.int32), splits),
                 pa.array([digest.tobytes().hex() for digest in rows.sha256[span]], pa.string()),
-                pa.FixedSizeListArray.from_arrays(block.reshape(-1), rows.n_features),
+                *(
+                    pa.FixedSizeListArray.from_arrays(view.reshape(-1), width)
+                    for view in np.split(block, rows.n_views, axis=1)
+                ),
             ]
             writer.write_table(pa.table(columns, schema=schema))
             start += len(block)

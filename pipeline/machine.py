@@ -1,9 +1,10 @@
-"""What this process may use of the machine: a container may get less than there is."""
+"""What this process may use of the machine: cores, memory, installed packages."""
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -28,3 +29,11 @@ def count_memory() -> int | None:
         return min(n_bytes, int((_CGROUP / "memory.max").read_text(encoding="ascii")))
     except (OSError, ValueError):
         return n_bytes
+
+
+def find_version(distribution: str) -> str | None:
+    """Return the version of what is installed under a name, without importing it."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None

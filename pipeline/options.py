@@ -9,6 +9,7 @@ import typer
 from typer.models import OptionInfo
 
 from pipeline.config import (
+    AUGMENTS,
     CLASSIFIERS,
     DTYPES,
     POOLINGS,
@@ -16,6 +17,7 @@ from pipeline.config import (
     RESIZES,
     ExtractConfig,
     FitConfig,
+    parse_count,
     parse_duration,
 )
 
@@ -90,7 +92,13 @@ StrictArg = Annotated[
 
 # What to run them through
 ModelArg = Annotated[
-    str, _option("--model", _NETWORK, "The headless CNN (see `pipeline models`).", "NAME")
+    str,
+    _option(
+        "--model",
+        _NETWORK,
+        "The headless CNN (see `pipeline models`); A+B joins the values of two.",
+        "NAME",
+    ),
 ]
 WeightsArg = Annotated[
     str,
@@ -106,7 +114,8 @@ LayerArg = Annotated[
     _option(
         "--layer",
         _NETWORK,
-        "Take the values of this layer instead of the last; may be given more than once.",
+        "Take the values of this layer instead of the last; may be given more than once. With "
+        "--model A+B it is written MODEL:NAME.",
         "NAME",
     ),
 ]
@@ -120,13 +129,38 @@ PoolingArg = Annotated[
     ),
 ]
 
+AugmentArg = Annotated[
+    str,
+    _option(
+        "--augment",
+        _NETWORK,
+        "Also compute each image mirrored left to right, and average the two.",
+        _choices(AUGMENTS),
+    ),
+]
+ViewsArg = Annotated[
+    int,
+    _option(
+        "--views",
+        _NETWORK,
+        "2 keeps image and mirror image apart, so that a classifier is trained on both.",
+        "1|2",
+    ),
+]
+
 # What to run it on
 BatchSizeArg = Annotated[
-    int, _option("--batch-size", _MACHINE, "Images that go through the network at once.", "N")
+    str,
+    _option(
+        "--batch-size",
+        _MACHINE,
+        "Images that go through the network at once; halved when the memory is full.",
+        "auto|N",
+    ),
 ]
 WorkersArg = Annotated[
-    int | None,
-    _option("--workers", _MACHINE, "Threads that decode images.", "N", default="one a core"),
+    str,
+    _option("--workers", _MACHINE, "Threads that decode images; auto is one a core.", "auto|N"),
 ]
 DeviceArg = Annotated[
     str,
@@ -311,8 +345,10 @@ def extract_config(
     weights: WeightsArg = EXTRACT.weights,
     layer: LayerArg = None,
     pooling: PoolingArg = EXTRACT.pooling,
-    batch_size: BatchSizeArg = EXTRACT.batch_size,
-    workers: WorkersArg = EXTRACT.workers,
+    augment: AugmentArg = EXTRACT.augment,
+    views: ViewsArg = EXTRACT.views,
+    batch_size: BatchSizeArg = "auto",
+    workers: WorkersArg = "auto",
     device: DeviceArg = EXTRACT.device,
     precision: PrecisionArg = EXTRACT.precision,
     dtype: DtypeArg = EXTRACT.dtype,
@@ -332,8 +368,10 @@ def extract_config(
         weights=weights,
         layers=tuple(layer or ()),
         pooling=pooling,
-        batch_size=batch_size,
-        workers=workers,
+        augment=augment,
+        views=views,
+        batch_size=parse_count("--batch-size", batch_size),
+        workers=parse_count("--workers", workers),
         device=device,
         precision=precision,
         dtype=dtype,

@@ -17,7 +17,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.records import Report, printable
+from pipeline.records import Report, describe_augment, flatten_recipe, printable
 
 MAX_MATRIX_CLASSES = 20
 MAX_CLASS_ROWS = 15
@@ -70,14 +70,15 @@ def render_headline(report: Report) -> str:
 
 def _describe_recipe(recipe: Mapping[str, Any]) -> str:
     """Return what tells one network's transfer values from another's: weights, layers, shape."""
-    weights = str(recipe.get("weights_sha256", ""))
-    known = "random weights" if weights.startswith("random") else f"weights {weights[:8]}"
+    flat = flatten_recipe(recipe)
+    weights = " + ".join(each["weights_sha256"][:8] for each in recipe["backbones"])
     words = [
-        *recipe.get("layers", ()),
-        "flattened" if recipe.get("pooling") == "none" else f"{recipe.get('pooling')} pooling",
-        f"{recipe.get('input_size')} px {recipe.get('resize')}",
-        str(recipe.get("precision")),
-        known,
+        *(layer for backbone in recipe["backbones"] for layer in backbone["layers"]),
+        "flattened" if flat["pooling"] == "none" else f"{flat['pooling']} pooling",
+        f"{flat['input_size']} px {flat['resize']}",
+        *describe_augment(recipe),
+        str(flat["precision"]),
+        "random weights" if weights.startswith("random") else f"weights {weights}",
     ]
     return ", ".join(words)
 

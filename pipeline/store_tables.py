@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from pipeline.datasets.resolve import describe_size
-from pipeline.records import printable
+from pipeline.records import flatten_recipe, printable
 
 if TYPE_CHECKING:
     from pipeline.cache import Verification
@@ -147,7 +147,10 @@ def render_details(details: StoreDetails) -> Text:
         *([("written by", entry.holder)] if entry.holder else []),
     ]
     title = f"{entry.dataset} × {entry.model}: {entry.n_rows:,} × {entry.width:,}, {state}"
-    recipe = [(name.replace("_", " "), _say(value)) for name, value in details.recipe.items()]
+    recipe = [
+        (name.replace("_", " "), _say(value))
+        for name, value in flatten_recipe(details.recipe).items()
+    ]
     return _sections(title, {"On disk": on_disk, "Images": rows, "Recipe": recipe, "Made by": made})
 
 

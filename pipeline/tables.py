@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,9 @@ def render_extraction(extraction: Extraction) -> Text:
         rows.append(("copied", f"{extraction.n_copied:,} rows that other stores had already"))
     if extraction.n_computed:
         rows.append(("time", _describe_speed(extraction)))
+    if extraction.n_computed and extraction.ledger:
+        rows.append(("waited for", describe_waits(extraction.ledger.waits)))
+        rows += [("advice", extraction.advice)] if extraction.advice else []
     rows.append(("store", str(extraction.store)))
     if extraction.skipped_csv:
         rows.append(("list of skipped", str(extraction.skipped_csv)))
@@ -51,6 +54,17 @@ def _describe_speed(extraction: Extraction) -> str:
     n, seconds = extraction.n_computed, extraction.seconds
     speed = f"{n / max(seconds, 1e-9):,.0f} images/s" if n >= _ENOUGH_TO_TIME else f"{n:,} images"
     return f"{seconds:.1f} s, {speed} with {extraction.engine}"
+
+
+def describe_waits(waits: Mapping[str, float]) -> str:
+    """Return what was waited for, the longest first, without what is below half a percent."""
+    total = sum(waits.values()) or 1.0
+    parts = sorted(waits.items(), key=lambda item: -item[1])
+    return ", ".join(
+        f"{name} {seconds:.1f} s ({seconds / total:.0%})"
+        for name, seconds in parts
+        if seconds / total >= 0.005
+    )
 
 
 def render_estimate(estimate: Estimate) -> Text:

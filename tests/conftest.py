@@ -18,6 +18,7 @@ class MeanColourEngine:
     name = "mean-colour"
     device = "cpu"
     width = 3
+    image_sizes = (32,)
     versions: Mapping[str, str] = {"numpy": np.__version__}
 
     def __init__(self, batch_size: int = 4) -> None:
@@ -25,7 +26,7 @@ class MeanColourEngine:
         self.n_images = 0
 
     def infer_many(self, batches):
-        for images in batches:
+        for (images,) in batches:
             assert images.dtype == np.uint8
             assert len(images) <= self.batch_size
             self.n_images += len(images)

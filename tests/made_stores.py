@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.cache import StoreWriter, create_store, layout, store_path, write_skipped
-from pipeline.records import Manifest, Recipe, Split, Status
+from pipeline.records import BackboneRecipe, Manifest, Recipe, Split, Status
 
 WIDTH = 5
 PATHS = tuple(f"{'cat' if i < 6 else 'dog'}/{i:02}.jpg" for i in range(12))
@@ -49,21 +49,26 @@ def make_manifest(contents, *, dataset="pets", root="/photos", labels=None, spli
 
 
 def make_recipe(manifest, **changes):
-    fields = {
-        "manifest_digest": manifest.digest,
+    """A recipe of one backbone; changes may name its fields, too."""
+    backbone = {
         "model": "efficientnet-lite0",
         "weights_sha256": "0" * 64,
         "layers": (),
-        "pooling": "avg",
         "input_size": 224,
         "resize": "crop",
         "crop_fraction": 1.0,
         "interpolation": "bicubic",
         "preprocessing": "lite",
-        "precision": "float32",
-        **changes,
     }
-    return Recipe(**fields)
+    fields = {
+        "manifest_digest": manifest.digest,
+        "pooling": "avg",
+        "precision": "float32",
+        "decoder": "fake",
+    }
+    for name, value in changes.items():
+        (backbone if name in backbone else fields)[name] = value
+    return Recipe(backbones=(BackboneRecipe(**backbone),), **fields)
 
 
 def make_store(

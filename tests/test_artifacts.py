@@ -12,8 +12,9 @@ import joblib
 import numpy as np
 import pytest
 
-from pipeline import artifacts, durable
+from pipeline import artifacts, durable, views
 from pipeline.artifacts import description, writing
+from pipeline.classifiers import class_scores
 from pipeline.config import FitConfig
 from pipeline.errors import (
     ArtifactTamperedError,
@@ -22,8 +23,10 @@ from pipeline.errors import (
     ClassifierNotFoundError,
     FeatureMismatchError,
 )
+from pipeline.predictions import parse_predictions
 from pipeline.stages.fit import fit_table
 from tests.feature_tables import make_table
+from tests.test_views import add_mirror
 
 CONFIG = FitConfig()
 
@@ -106,6 +109,38 @@ def test_a_fit_comes_back_whole(folder, table):
     assert loaded.info["content_sha256"] == table.content_sha256
     assert loaded.info["config"] == CONFIG.to_dict()
     assert set(loaded.info["versions"]) >= {"python", "numpy", "scikit-learn", "joblib"}
+
+
+def test_a_fit_on_two_views_says_so_and_predicts_from_their_average(tmp_path, table):
+    mirrored = add_mirror(replace(table, key="ef" * 32))
+    folder = save(tmp_path, mirrored)
+    model = artifacts.load_model(folder)
+    assert (model.n_views, model.info["n_features"]) == (2, 8)
+    artifacts.check_features(model, mirrored.recipe)
+    with pytest.raises(FeatureMismatchError, match="views: 2, not 1"):
+        artifacts.check_features(model, table.recipe)
+    X = views.average_views(mirrored.features, n_views=model.n_views)
+    scores = class_scores(model.classifier, X, n_classes=3)
+    written = {
+        path: (mirrored.class_names[row.argmax()], f"{row.max():.6g}")
+        for path, row in zip(mirrored.paths, scores, strict=True)
+    }
+    frame = parse_predictions(artifacts.read_file(folder, "predictions.csv"))
+    assert len(frame) == 12
+    for row in frame.to_dict("records"):
+        answer = row["prediction"]
+        assert written[row["path"]] == (answer, f"{row[f'score:{answer}']:.6g}")
+
+
+def test_a_fit_on_one_view_says_so(folder):
+    assert artifacts.load_model(folder).n_views == 1
+
+
+@pytest.mark.parametrize("n_views", [0, -1, True, "2", 2.0, None])
+def test_fault_55_a_number_of_views_that_is_none_is_refused(folder, n_views):
+    reseal(folder, recipe={**artifacts.read_info(folder)["recipe"], "views": n_views})
+    with pytest.raises(ArtifactTamperedError, match="'recipe' must be"):
+        artifacts.load_model(folder)
 
 
 def test_folder_lies_beside_the_store(folder, tmp_path):
@@ -193,7 +228,7 @@ def test_fault_54_other_scikit_learn_is_refused_unless_forced(folder):
 @pytest.mark.parametrize("number", [1, 99, "2", None])
 def test_other_formats_are_refused(folder, number):
     reseal(folder, format_version=number)
-    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 2"):
+    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 3"):
         artifacts.read_report(folder)
 
 
@@ -290,8 +325,11 @@ def test_fault_32_transfer_values_of_another_recipe_are_refused(folder, table):
         ({"exif": "ignored"}, "exif: None, not 'ignored'"),
         ({"resize": "pad", "precision": "bfloat16"}, "precision: .*; resize: 'crop', not 'pad'"),
     ):
+        (backbone,) = table.recipe["backbones"]
+        of_backbone = {name: value for name, value in changes.items() if name in backbone}
+        other = {**table.recipe, **changes, "backbones": [{**backbone, **of_backbone}]}
         with pytest.raises(FeatureMismatchError, match=words):
-            artifacts.check_features(model, {**table.recipe, **changes})
+            artifacts.check_features(model, other)
     fewer = {name: value for name, value in table.recipe.items() if name != "pooling"}
     with pytest.raises(FeatureMismatchError, match=r"pooling: 'avg', not None\. Extract with"):
         artifacts.check_features(model, fewer)

@@ -3,6 +3,7 @@ import errno
 import json
 import re
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,37 @@ def test_parquet(tmp_path, rows):
     assert table["sha256"].to_pylist()[1] == bytes(range(32, 64)).hex()
     assert same_bits(np.stack(table.to_pandas()["values"]))
     assert table.schema.field("values").type.list_size == 2
+
+
+@pytest.fixture
+def two_views(rows):
+    return replace(rows, about={"recipe": {"views": 2}})
+
+
+def test_csv_tells_the_second_view_apart(tmp_path, two_views):
+    to = tmp_path / "export.csv"
+    write_export(to, "csv", two_views, values())
+    frame = pd.read_csv(to, encoding_errors="replace", dtype=str)
+    assert list(frame.columns[4:]) == ["f0", "view2_f0"]
+    assert same_bits(frame[["f0", "view2_f0"]].to_numpy(object).astype(np.float32))
+
+
+def test_parquet_tells_the_second_view_apart(tmp_path, two_views):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    to = tmp_path / "export.parquet"
+    write_export(to, "parquet", two_views, values())
+    table = parquet.read_table(to)
+    assert table.column_names[4:] == ["values", "view2_values"]
+    assert table.schema.field("view2_values").type.list_size == 1
+    frame = table.to_pandas()
+    assert same_bits(np.hstack([np.stack(frame["values"]), np.stack(frame["view2_values"])]))
+
+
+def test_npy_has_the_views_side_by_side(tmp_path, two_views):
+    to = tmp_path / "export"
+    write_export(to, "npy", two_views, values())
+    assert same_bits(np.load(to / "features.npy"))
+    assert json.loads((to / "recipe.json").read_bytes())["recipe"]["views"] == 2
 
 
 def test_parquet_without_pyarrow_says_how_to_get_it(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ PACKAGE = Path(__file__).parents[1] / "pipeline"
 LAYERS = (
     ("errors", "__init__"),
     ("config", "records", "durable", "machine"),
-    ("download",),
+    ("download", "views"),
     (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),
         *("predictions", "artifacts", "plots", "printing", "options", "console"),

@@ -92,7 +92,7 @@ def test_ages(seconds, words):
 DETAILS = StoreDetails(
     entry=ENTRY,
     content_sha256="ab" * 32,
-    recipe={"manifest_digest": "cd" * 32, "layers": [], "input_size": 224},
+    recipe={"manifest_digest": "cd" * 32, "backbones": [{"layers": [], "input_size": 224}]},
     provenance={
         "engine": "openvino",
         "device": "cpu",

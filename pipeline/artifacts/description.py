@@ -25,9 +25,10 @@ from pipeline.errors import (
     ConfigError,
 )
 from pipeline.records import FeatureTable
+from pipeline.views import count_views, view_width
 
 FORMAT = "transfer-values fit"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MODEL, INFO, METRICS, PREDICTIONS = "model.joblib", "model.json", "metrics.json", "predictions.csv"
 VOUCHED = (MODEL, METRICS, PREDICTIONS)
 REDO_HINT = "Run fit again with --overwrite."
@@ -61,6 +62,7 @@ def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -
     files : mapping of str to str
         SHA-256 of each of `VOUCHED`, in hexadecimal.
     """
+    n_views = count_views(table.recipe)
     info = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -69,7 +71,7 @@ def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -
         "model": table.model,
         "clf": config.clf,
         "class_names": list(table.class_names),
-        "n_features": int(table.features.shape[1]),
+        "n_features": view_width(table.features.shape[1], n_views=n_views),
         "key": table.key,
         "recipe": dict(table.recipe),
         "content_sha256": table.content_sha256,
@@ -167,6 +169,10 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and all(map(_is_text, value)) and len(set(value)) == len(value)
 
 
+def _is_recipe(value: Any) -> bool:
+    return isinstance(value, dict) and _is_count(value.get("views", 1))
+
+
 def _are_settings(value: Any) -> bool:
     try:
         return bool(value == FitConfig(**value).to_dict())
@@ -197,7 +203,7 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "class_names": ("a list of different names", _are_names),
     "n_features": ("a number of features", _is_count),
     "key": ("a SHA-256", _is_hash),
-    "recipe": ("a recipe's fields", lambda value: isinstance(value, dict)),
+    "recipe": ("a recipe's fields", _is_recipe),
     "content_sha256": ("a SHA-256", _is_hash),
     "config": ("the settings of fit", _are_settings),
     "versions": ("the versions of libraries", _are_versions),

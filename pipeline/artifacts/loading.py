@@ -15,6 +15,8 @@ import joblib
 from pipeline.artifacts.description import MODEL, REDO_HINT, read_info
 from pipeline.artifacts.reading import read_vouched
 from pipeline.errors import ArtifactTamperedError, ClassifierError, FeatureMismatchError
+from pipeline.records import flatten_recipe
+from pipeline.views import count_views
 
 # Which images the values are of; everything else in a recipe decides what a value means.
 _IMAGES = "manifest_digest"
@@ -35,6 +37,11 @@ class LoadedModel:
     folder: Path
     classifier: Any
     info: Mapping[str, Any]
+
+    @property
+    def n_views(self) -> int:
+        """Views of an image in a row of its recipe; the classifier takes their average."""
+        return count_views(self.info["recipe"])
 
 
 def load_model(folder: Path, *, force: bool = False) -> LoadedModel:
@@ -108,11 +115,11 @@ def check_features(model: LoadedModel, recipe: Mapping[str, Any]) -> None:
     FeatureMismatchError
         With every field that differs.
     """
-    fitted_on = model.info["recipe"]
+    fitted_on, found = flatten_recipe(model.info["recipe"]), flatten_recipe(recipe)
     differences = [
-        f"{name}: {fitted_on.get(name)!r}, not {recipe.get(name)!r}"
-        for name in sorted({*fitted_on, *recipe} - {_IMAGES})
-        if fitted_on.get(name) != recipe.get(name)
+        f"{name}: {fitted_on.get(name)!r}, not {found.get(name)!r}"
+        for name in sorted({*fitted_on, *found} - {_IMAGES})
+        if fitted_on.get(name) != found.get(name)
     ]
     if differences:
         raise FeatureMismatchError(

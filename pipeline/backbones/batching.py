@@ -2,46 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.backbones.engine import Images
 from pipeline.errors import BackboneError, OutOfMemoryError
 
 
-def pad_batch(images: NDArray[np.uint8], *, batch_size: int, image_size: int) -> NDArray[np.uint8]:
+def pad_batch(images: Images, *, batch_size: int, image_sizes: Sequence[int]) -> Images:
     """Fill a batch up with black images.
 
     Parameters
     ----------
-    images : uint8 ndarray of shape (n, image_size, image_size, 3)
-        1 <= n <= batch_size; RGB.
-    batch_size, image_size : int
+    images : tuple of uint8 ndarray of shape (n, image_size, image_size, 3)
+        RGB, one array for each size; 1 <= n <= batch_size.
+    batch_size : int
+    image_sizes : sequence of int
 
     Returns
     -------
-    uint8 ndarray of shape (batch_size, image_size, image_size, 3)
+    tuple of uint8 ndarray of shape (batch_size, image_size, image_size, 3)
         `images` itself when it is full already.
 
     Raises
     ------
     BackboneError
-        When the array has another shape or dtype.
+        When an array has another shape or dtype.
     """
-    expected = (image_size, image_size, 3)
-    n_images = len(images) if images.ndim == 4 else 0
-    fits = images.dtype == np.uint8 and images.shape[1:] == expected
+    n_images = len(images[0]) if images and images[0].ndim == 4 else 0
+    expected = [(n_images, size, size, 3) for size in image_sizes]
+    fits = [array.shape for array in images] == expected
+    fits = fits and all(array.dtype == np.uint8 for array in images)
     if not fits or not 1 <= n_images <= batch_size:
+        wanted = " and ".join(f"(1 to {batch_size}, {size}, {size}, 3)" for size in image_sizes)
+        found = " and ".join(f"{array.dtype} of shape {array.shape}" for array in images)
         raise BackboneError(
-            f"the network takes uint8 images of shape (1 to {batch_size}, {image_size},"
-            f" {image_size}, 3). Got: {images.dtype} of shape {images.shape}."
+            f"the network takes uint8 images of shape {wanted}. Got: {found or 'nothing'}."
         )
     if n_images == batch_size:
         return images
-    padded = np.zeros((batch_size, *expected), np.uint8)
-    padded[:n_images] = images
+    return tuple(_pad(array, batch_size) for array in images)
+
+
+def _pad(images: NDArray[np.uint8], batch_size: int) -> NDArray[np.uint8]:
+    padded = np.zeros((batch_size, *images.shape[1:]), np.uint8)
+    padded[: len(images)] = images
     return padded
 
 
@@ -72,5 +80,5 @@ def memory_checked(device: str, batch_size: int) -> Iterator[None]:
                 f"Try --batch-size {batch_size // 2}."
                 if batch_size > 1
                 else "Close other programs, or take a smaller --model or --image-size."
-            )
+            ),
         ) from exc

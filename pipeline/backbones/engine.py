@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+Images: TypeAlias = tuple[NDArray[np.uint8], ...]
+"""One batch: for each part of the network an array (n, H, W, 3), RGB, 0-255."""
+
 
 class Engine(Protocol):
-    """A compiled backbone: one batch shape, one device, one precision.
+    """A compiled network: one batch shape, one device, one precision.
 
     Attributes
     ----------
@@ -19,8 +22,8 @@ class Engine(Protocol):
     device : str
         "cpu", "gpu:0", ...
     batch_size : int
-    image_size : int
-        Side of the square input in pixels.
+    image_sizes : tuple of int
+        Side in pixels of the square images that each part of the network takes.
     width : int
         Transfer values an image.
     versions : mapping of str to str
@@ -30,14 +33,14 @@ class Engine(Protocol):
     name: str
     device: str
     batch_size: int
-    image_size: int
+    image_sizes: tuple[int, ...]
     width: int
     versions: Mapping[str, str]
 
-    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the transfer values, (n, width), of (n, H, W, 3) RGB images, n <= batch_size."""
+    def infer(self, images: Images) -> NDArray[np.float32]:
+        """Return the transfer values, (n, width), of n <= batch_size images."""
         ...
 
-    def infer_many(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
+    def infer_many(self, batches: Iterable[Images]) -> Iterator[NDArray[np.float32]]:
         """Yield `infer` of every batch, in order, working ahead while the caller prepares more."""
         ...

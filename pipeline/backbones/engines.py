@@ -1,19 +1,20 @@
-"""Choose and open the engine that runs a backbone on this machine.
+"""Choose and open the engine that runs a network on this machine.
 
-Importing this module imports Keras and OpenVINO; `precision.py` has what can be asked without.
+Importing this module imports Keras and OpenVINO. `precision.py` has what can be asked without, and
+`openvino_engine.open_kept` runs a network that was converted before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from pathlib import Path
 
+from pipeline.backbones.conversion import convert
+from pipeline.backbones.converted import building_folder, keep
 from pipeline.backbones.engine import Engine
-from pipeline.backbones.headless import build_headless
 from pipeline.backbones.keras_engine import KerasEngine, list_gpus
-from pipeline.backbones.openvino_engine import OpenVINOEngine
+from pipeline.backbones.network import Network
+from pipeline.backbones.openvino_engine import OpenVINOEngine, open_kept
 from pipeline.backbones.precision import parse_device
-from pipeline.backbones.specs import BackboneSpec
-from pipeline.backbones.weights import WeightsFile
 from pipeline.config import check_choice
 from pipeline.errors import BackboneError
 
@@ -21,25 +22,19 @@ ENGINES = ("keras", "openvino")
 
 
 def open_engine(
-    spec: BackboneSpec,
-    weights: WeightsFile,
+    network: Network,
     *,
-    image_size: int | None = None,
-    layers: Sequence[str] = (),
-    pooling: str = "avg",
-    batch_size: int = 32,
+    batch_size: int = 16,
     device: str = "auto",
     precision: str = "float32",
     engine: str | None = None,
+    cache_dir: Path | None = None,
 ) -> Engine:
-    """Build a backbone and compile it for one batch shape.
+    """Build a network and compile it for one batch shape.
 
     Parameters
     ----------
-    spec : BackboneSpec
-    weights : WeightsFile
-    image_size, layers, pooling
-        As for `build_headless`.
+    network : Network
     batch_size : int
         Images computed at once; a smaller last batch is padded.
     device : str
@@ -48,6 +43,8 @@ def open_engine(
         "float32" or "bfloat16" (see `resolve_precision` for "auto").
     engine : str or None
         "keras" or "openvino"; None is OpenVINO on a CPU and Keras on a GPU.
+    cache_dir : Path or None
+        Where a network converted for OpenVINO is looked for and kept; None keeps nothing.
 
     Returns
     -------
@@ -59,29 +56,39 @@ def open_engine(
         When a setting cannot be used with this backbone.
     BackboneError
         When the device is not there or the weights do not belong to the backbone.
+    OutOfMemoryError
+        When batches of this size do not fit into the memory.
     """
     check_choice("--precision", precision, ("float32", "bfloat16"))
     place = _choose_device(device)
     chosen = engine or ("openvino" if place == "cpu" else "keras")
     check_choice("engine", chosen, ENGINES)
-    if chosen == "openvino":
-        if place != "cpu":
-            raise BackboneError(f"the openvino engine computes on the CPU, not on {place}.")
-        model = build_headless(spec, weights, image_size=image_size, layers=layers, pooling=pooling)
-        return OpenVINOEngine(model, batch_size=batch_size, precision=precision)
-    return KerasEngine(
-        lambda: build_headless(
-            spec,
-            weights,
-            image_size=image_size,
-            layers=layers,
-            pooling=pooling,
-            precision=precision,
-        ),
-        batch_size=batch_size,
-        device=place,
-        precision=precision,
-    )
+    if chosen == "keras":
+        return KerasEngine(network, batch_size=batch_size, device=place, precision=precision)
+    if place != "cpu":
+        raise BackboneError(f"the openvino engine computes on the CPU, not on {place}.")
+    return _open_openvino(network, batch_size, precision, cache_dir)
+
+
+def _open_openvino(
+    network: Network, batch_size: int, precision: str, cache_dir: Path | None
+) -> Engine:
+    """Open a network that was kept, or convert it and keep it."""
+    if cache_dir is not None:
+        kept = open_kept(network, cache_dir, batch_size=batch_size, precision=precision)
+        if kept is not None:
+            return kept
+    try:
+        with building_folder(cache_dir, network) as folder:
+            converted = convert(network, folder)
+            if cache_dir is not None:
+                converted = keep(converted, cache_dir)
+            return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
+    except OSError as exc:
+        raise BackboneError(
+            f"{network.name} cannot be converted for OpenVINO: {exc}. Make room on the disk, or "
+            "set TMPDIR to a folder with room, then run the same command again."
+        ) from exc
 
 
 def _choose_device(device: str) -> str:

@@ -1,4 +1,4 @@
-"""Turn a spec and its weights into one network: uint8 images in, transfer values out."""
+"""Turn specs and their weights into one network: uint8 images in, transfer values out."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import h5py
 import numpy as np
 
 from pipeline.backbones.efficientnet_lite import build_efficientnet_lite, load_state_dict
+from pipeline.backbones.network import Network
 from pipeline.backbones.quiet_keras import keras
 from pipeline.backbones.specs import PREPROCESSINGS, BackboneSpec, Preprocessing
 from pipeline.backbones.torch_weights import read_state_dict
@@ -23,6 +24,56 @@ from pipeline.errors import BackboneError, ConfigError
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 # Deviation of ImageNet's 0-1 pixels, red, green, blue.
 _IMAGENET_STD = np.array([0.229, 0.224, 0.225], "float32")
+
+
+def build_network(network: Network, *, precision: str = "float32") -> keras.Model:
+    """Build a whole network: its backbones side by side, each on images of its own.
+
+    Parameters
+    ----------
+    network : Network
+    precision : str
+        As for `build_headless`.
+
+    Returns
+    -------
+    keras.Model
+        From a list of uint8 arrays (b, image_size, image_size, 3), RGB 0-255, one for each part,
+        to float32 (b, d).
+
+    Raises
+    ------
+    ConfigError, BackboneError
+        As `build_headless`.
+    """
+    inputs, values = [], []
+    for number, part in enumerate(network.parts):
+        backbone = build_headless(
+            part.spec,
+            part.weights,
+            image_size=part.image_size,
+            layers=part.layers,
+            pooling=network.pooling,
+            precision=precision,
+        )
+        backbone.name = f"headless_{number}"
+        side = part.image_size
+        images = keras.Input((side, side, 3), dtype="uint8", name=f"images_{number}")
+        inputs.append(images)
+        values.append(
+            _view_twice(backbone, images, network) if network.mirrored else [backbone(images)]
+        )
+    # All of the image, then all of the mirror image.
+    ordered = [view for views in zip(*values, strict=True) for view in views]
+    joined = keras.layers.Concatenate(dtype="float32")(ordered) if len(ordered) > 1 else ordered[0]
+    return keras.Model(inputs, joined, name="network")
+
+
+def _view_twice(backbone: keras.Model, images: Any, network: Network) -> list[Any]:
+    """Return the values of images and mirror images, or their average, computed in one batch."""
+    both = keras.ops.concatenate([images, keras.ops.flip(images, axis=2)], axis=0)
+    views = keras.ops.split(backbone(both), 2, axis=0)
+    return views if network.views == 2 else [(views[0] + views[1]) / 2]
 
 
 def build_headless(

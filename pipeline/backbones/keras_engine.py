@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backbones.batching import memory_checked, pad_batch
+from pipeline.backbones.engine import Images
+from pipeline.backbones.headless import build_network
+from pipeline.backbones.network import Network
 from pipeline.backbones.quiet_keras import keras, without_chatter
 
 
@@ -25,14 +30,16 @@ def list_gpus() -> list[str]:
 
 
 class KerasEngine:
-    """A headless network that Keras runs.
+    """A network that Keras runs, as one compiled function for one batch shape.
+
+    Whether XLA compiles it is Keras's choice: on GPUs it does; TensorFlow on a CPU runs
+    EfficientNet-Lite0 sixteen times slower with it (`benchmarks/README.md`).
 
     Parameters
     ----------
-    build : callable
-        Makes the network of `build_headless`; called under the device it is to live on.
+    network : Network
     batch_size : int
-        Every call is padded to it: one shape is one compiled function.
+        Every call is padded to it.
     device : str
         "cpu", "gpu:0", ...
     precision : str
@@ -41,38 +48,49 @@ class KerasEngine:
 
     name = "keras"
 
-    def __init__(
-        self,
-        build: Callable[[], keras.Model],
-        *,
-        batch_size: int,
-        device: str,
-        precision: str,
-    ) -> None:
+    def __init__(self, network: Network, *, batch_size: int, device: str, precision: str) -> None:
         if precision == "float32":
             # NVIDIA's libraries compute float32 products in TensorFloat-32 (10 bits of mantissa)
             # unless told otherwise; they read this when they start.
             os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
         self.device = device
         self.batch_size = batch_size
+        self.image_sizes = network.image_sizes
         self._keras_device = device if device != "cpu" else "cpu:0"
-        with keras.device(self._keras_device):
-            self._model = build()
-        self.image_size = int(self._model.input_shape[1])
+        with memory_checked(device, batch_size), keras.device(self._keras_device):
+            self._model = build_network(network, precision=precision)
         self.width = int(self._model.output_shape[1])
         self.versions: Mapping[str, str] = _versions()
+        # A GPU takes the next batch from the main memory while it computes this one.
+        self._n_threads = 1 if device == "cpu" else 2
 
-    def infer(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the transfer values, (n, width), of (n, H, W, 3) RGB images, n <= batch_size."""
-        padded = pad_batch(images, batch_size=self.batch_size, image_size=self.image_size)
+    def infer(self, images: Images) -> NDArray[np.float32]:
+        """Return the transfer values, (n, width), of n <= batch_size images."""
+        return self._compute(self._pad(images), len(images[0]))
+
+    def infer_many(self, batches: Iterable[Images]) -> Iterator[NDArray[np.float32]]:
+        """Yield `infer` of every batch, in order, computing while the next batch is prepared."""
+        with ThreadPoolExecutor(self._n_threads, thread_name_prefix="infer") as pool:
+            in_flight: deque[Future[NDArray[np.float32]]] = deque()
+            try:
+                for images in batches:
+                    # Copied, so that the caller may reuse the arrays.
+                    padded = tuple(array.copy() for array in self._pad(images))
+                    in_flight.append(pool.submit(self._compute, padded, len(images[0])))
+                    if len(in_flight) > self._n_threads:
+                        yield in_flight.popleft().result()
+                while in_flight:
+                    yield in_flight.popleft().result()
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _pad(self, images: Images) -> Images:
+        return pad_batch(images, batch_size=self.batch_size, image_sizes=self.image_sizes)
+
+    def _compute(self, padded: Images, n_images: int) -> NDArray[np.float32]:
         with memory_checked(self.device, self.batch_size), keras.device(self._keras_device):
-            values = self._model.predict_on_batch(padded)
-        return np.array(values[: len(images)], np.float32)
-
-    def infer_many(self, batches: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:
-        """Yield `infer` of every batch, in order."""
-        for images in batches:
-            yield self.infer(images)
+            values = self._model.predict_on_batch(list(padded))
+        return np.array(values[:n_images], np.float32)
 
 
 def _versions() -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 from pipeline.config import PRECISIONS, check_choice
@@ -10,6 +11,8 @@ from pipeline.errors import ConfigError
 
 _CPU_INFO = Path("/proc/cpuinfo")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
+# NVIDIA's on Linux, on Jetson boards and within Windows (WSL 2); AMD's.
+_GPU_DRIVERS = (NVIDIA_DRIVER, Path("/dev/nvhost-ctrl"), Path("/dev/dxg"), Path("/dev/kfd"))
 # x86: AMX tiles or AVX-512; Arm: the bfloat16 extension.
 _BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 
@@ -26,6 +29,26 @@ def parse_device(device: str) -> tuple[str, int]:
     if match is None:
         raise ConfigError(f"--device must be auto, cpu, gpu or gpu:N. Got: {device!r}.")
     return match[1] or "gpu", int(match[2] or 0)
+
+
+def may_have_gpu() -> bool:
+    """Tell whether there is anything that looks like a GPU driver that Keras can use.
+
+    Where there is none, `--device auto` is the CPU, and Keras need not be imported to ask.
+    """
+    return sys.platform != "linux" or any(path.exists() for path in _GPU_DRIVERS)
+
+
+def expect_engine(device: str) -> str:
+    """Return "openvino" if `device` is sure to be a CPU, else "keras", which can see GPUs.
+
+    Raises
+    ------
+    ConfigError
+        When the device is unknown.
+    """
+    kind, _ = parse_device(device)
+    return "openvino" if kind == "cpu" or (kind == "auto" and not may_have_gpu()) else "keras"
 
 
 def cpu_has_bfloat16(cpu_info: str) -> bool:

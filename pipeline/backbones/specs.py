@@ -201,3 +201,22 @@ def get_spec(name: str) -> BackboneSpec:
         f"--model {name!r} is not a known backbone.{hint}"
         f" `pipeline models` lists all {len(_SPECS)}."
     )
+
+
+def get_specs(names: str) -> tuple[BackboneSpec, ...]:
+    """Return the backbones of "vgg16" or of "vgg16+resnet50".
+
+    Raises
+    ------
+    ConfigError
+        When one is not known, or is named twice.
+    """
+    specs = tuple(get_spec(name) for name in names.split("+"))
+    if len(set(specs)) < len(specs):
+        raise ConfigError(f"--model {names!r} names a backbone twice. Name each once.")
+    return specs
+
+
+def name_model(names: str) -> str:
+    """Return the canonical name of one backbone or of several: "VGG16+resnet-50" is theirs."""
+    return "+".join(spec.name for spec in get_specs(names))

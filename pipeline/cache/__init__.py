@@ -12,11 +12,12 @@ from pipeline.cache.cleaning import (
     find_leftovers,
     find_mend,
     list_foreign,
+    lists_of,
     remove_leftovers,
     remove_store,
 )
 from pipeline.cache.donors import RowSource, find_source_paths
-from pipeline.cache.layout import block_length, skipped_csv, store_path
+from pipeline.cache.layout import block_length, store_path
 from pipeline.cache.locking import lock_store, was_killed
 from pipeline.cache.matching import MatchedRows, ValuesDiff, compare_values, match_rows, row_cosines
 from pipeline.cache.naming import resolve_store
@@ -44,8 +45,10 @@ from pipeline.cache.reader import (
 )
 from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.rows import StoredRows
+from pipeline.cache.runs import log_run, read_runs, runs_jsonl
+from pipeline.cache.skipped import skipped_csv, write_skipped
 from pipeline.cache.superseding import find_superseded
-from pipeline.cache.writer import StoreWriter, create_store, write_skipped
+from pipeline.cache.writer import SealedBlock, StoreWriter, create_store
 
 __all__ = [
     "Block",
@@ -56,6 +59,7 @@ __all__ = [
     "Outline",
     "RowSource",
     "RowStates",
+    "SealedBlock",
     "StoreInfo",
     "StoreWriter",
     "StoredRows",
@@ -79,19 +83,23 @@ __all__ = [
     "list_foreign",
     "list_store_paths",
     "list_stores",
+    "lists_of",
     "lock_store",
+    "log_run",
     "mark_used",
     "match_rows",
     "overwrite_path",
     "read_features",
     "read_info",
     "read_outline",
+    "read_runs",
     "read_states",
     "remove_leftovers",
     "remove_store",
     "reset_damage",
     "resolve_store",
     "row_cosines",
+    "runs_jsonl",
     "skipped_csv",
     "store_path",
     "swap_store",

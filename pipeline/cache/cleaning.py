@@ -10,9 +10,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.cache.layout import FILLS, ROW_ARRAYS, SAMPLE_ARRAYS, open_store, skipped_csv
+from pipeline.cache.layout import FILLS, ROW_ARRAYS, SAMPLE_ARRAYS, open_store
 from pipeline.cache.locking import lock_store
 from pipeline.cache.outline import count_committed
+from pipeline.cache.runs import runs_jsonl
+from pipeline.cache.skipped import skipped_csv
 from pipeline.durable import partial_path, remove, rename, sync
 from pipeline.errors import CacheError
 
@@ -27,6 +29,7 @@ _LEFTOVERS = {
     "an old store that a new one replaced": rf"\.{_STORE}\.zarr\.replaced",
     "a new store that was to replace another": rf"\.{_STORE}\.zarr\.overwrite",
     "a list of skipped images without its store": rf"{_STORE}\.skipped\.csv",
+    "a list of runs without its store": rf"{_STORE}\.runs\.jsonl",
     "a note of a process that was killed": rf"{_STORE}\.lock\.json",
 }
 _FILE_LEFT = "a file half written"
@@ -85,7 +88,7 @@ def _recognise(path: Path) -> Leftover | None:
         match = re.fullmatch(pattern, path.name)
         if match:
             store = path.with_name(f"{match['store']}.zarr")
-            needed = path == skipped_csv(store) and _is_there(store)
+            needed = path in lists_of(store) and _is_there(store)
             return None if needed else Leftover(path=path, store=store, why=why)
     return None
 
@@ -130,6 +133,11 @@ def remove_leftovers(store: Path) -> None:
                 _remove(leftover.path)
 
 
+def lists_of(store: Path) -> tuple[Path, ...]:
+    """Return where the skipped images and the runs of a store are listed, if they are."""
+    return skipped_csv(store), runs_jsonl(store)
+
+
 def list_foreign(store: Path) -> list[Path]:
     """Return the files within a store that no store has, and links."""
     return sorted(
@@ -141,7 +149,7 @@ def list_foreign(store: Path) -> list[Path]:
 
 
 def remove_store(path: Path) -> None:
-    """Remove a store and the list of its skipped images.
+    """Remove a store and the lists beside it.
 
     Raises
     ------
@@ -164,7 +172,8 @@ def remove_store(path: Path) -> None:
         except OSError as exc:
             raise CacheError(f"Cannot remove {path}: {exc}.") from exc
         _remove(doomed)
-        _remove(skipped_csv(path))
+        for listed in lists_of(path):
+            _remove(listed)
 
 
 def _remove(path: Path) -> None:

@@ -37,11 +37,6 @@ def store_path(cache_dir: Path, dataset: str, recipe: Recipe) -> Path:
     return cache_dir / dataset / f"{recipe.model}-{recipe.key[:8]}.zarr"
 
 
-def skipped_csv(store: Path) -> Path:
-    """Return where a store's skipped images are listed."""
-    return store.with_suffix(".skipped.csv")
-
-
 def block_length(row_bytes: int) -> int:
     """Return how many rows make a block: a power of two from 32 to 256, 4 MiB or less of values."""
     fitting = max(1, (4 << 20) // row_bytes)

@@ -10,8 +10,8 @@ import contextlib
 import glob
 from pathlib import Path
 
-from pipeline.cache.layout import skipped_csv
 from pipeline.cache.reader import read_info
+from pipeline.cache.skipped import skipped_csv
 from pipeline.durable import partial_path, remove, rename, sync
 from pipeline.errors import CacheError, CacheIncompleteError
 

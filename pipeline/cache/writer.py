@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,16 +28,15 @@ from pipeline.cache.layout import (
     describe_rows,
     open_store,
     read_manifest,
-    skipped_csv,
 )
-from pipeline.durable import make_folder, partial_path, remove, rename, sync, write_file
+from pipeline.durable import make_folder, partial_path, rename, sync
 from pipeline.errors import (
     CacheCorruptError,
     CacheError,
     CacheIncompleteError,
     CacheMismatchError,
 )
-from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, csv_path, encode_names
+from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Status, encode_names
 
 
 def create_store(
@@ -87,6 +85,30 @@ def _build(
         create_array(owner, own_name, forms[name])[...] = value
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SealedBlock:
+    """One block with its digest, ready to be written.
+
+    Attributes
+    ----------
+    number : int
+    span : slice
+        Its rows.
+    values : ndarray of shape (n_rows, n_features)
+        In the store's dtype; NaN where the status is not OK.
+    status : uint8 ndarray of shape (n_rows,)
+    oddities : uint16 ndarray of shape (n_rows,)
+    digest : bytes
+    """
+
+    number: int
+    span: slice
+    values: NDArray[np.floating]
+    status: NDArray[np.uint8]
+    oddities: NDArray[np.uint16]
+    digest: bytes
+
+
 class StoreWriter:
     """Fills a store block by block. Whoever makes one holds the store's lock.
 
@@ -131,7 +153,17 @@ class StoreWriter:
         status: NDArray[np.uint8],
         oddities: NDArray[np.uint16],
     ) -> None:
-        """Write and commit one block.
+        """Write and commit one block; see `seal`."""
+        self.commit(self.seal(rows, features, status, oddities))
+
+    def seal(
+        self,
+        rows: NDArray[np.int64],
+        features: NDArray[np.float32],
+        status: NDArray[np.uint8],
+        oddities: NDArray[np.uint16],
+    ) -> SealedBlock:
+        """Make a block as it is to be written, with its digest.
 
         Rows with a value that is not finite become NOT_FINITE.
 
@@ -146,7 +178,7 @@ class StoreWriter:
         Raises
         ------
         CacheError
-            If the values do not fit, or the store was deleted meanwhile.
+            If the values do not fit.
         """
         if features.shape != (len(rows), self._features.shape[1]):
             raise CacheError(
@@ -161,13 +193,28 @@ class StoreWriter:
         oddities = np.where(status == Status.OK, oddities, 0).astype(np.uint16)
         block, span = int(rows[0]) // self._block, slice(int(rows[0]), int(rows[-1]) + 1)
         ids, key = self._ids.of(span), self._store.attributes.key
-        digest = block_digest(key, block, ids, status, oddities, values)
+        return SealedBlock(
+            number=block,
+            span=span,
+            values=values,
+            status=status,
+            oddities=oddities,
+            digest=block_digest(key, block, ids, status, oddities, values),
+        )
+
+    def commit(self, block: SealedBlock) -> None:
+        """Write a block, then the digest that says that all of it is on the disk.
+
+        Raises
+        ------
+        CacheError
+            If the store was deleted meanwhile.
+        """
         with self._noticing_loss():
-            self._features[span] = values
-            self._status[span] = status
-            self._oddities[span] = oddities
-            # All of the block is on the disk before the digest that says so.
-            self._commit[block] = np.frombuffer(digest, np.uint8)
+            self._features[block.span] = block.values
+            self._status[block.span] = block.status
+            self._oddities[block.span] = block.oddities
+            self._commit[block.number] = np.frombuffer(block.digest, np.uint8)
 
     def drop_damaged(self) -> None:
         """Make the blocks pending that are damaged, in a store that is not complete.
@@ -253,21 +300,3 @@ class StoreWriter:
     def status(self) -> NDArray[np.uint8]:
         """Status of every row, uint8 of shape (n_samples,)."""
         return self._store.read("status")
-
-
-def write_skipped(store: Path, paths: tuple[str, ...], status: NDArray[np.uint8]) -> None:
-    """List the skipped rows of a store beside it, with columns path and reason, if there are any.
-
-    The file is `skipped_csv(store)`.
-    """
-    listed = skipped_csv(store)
-    rows = np.flatnonzero(status != Status.OK)
-    if not len(rows):
-        if listed.exists():
-            remove(listed)
-        return
-    text = io.StringIO(newline="")
-    lines = csv.writer(text)
-    lines.writerow(["path", "reason"])
-    lines.writerows([csv_path(paths[i]), Status(status[i]).reason] for i in rows)
-    write_file(listed, text.getvalue().encode("utf-8", "surrogateescape"))

@@ -92,7 +92,7 @@ def _compute(
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return those of the rows that can be decoded, and their values."""
     parts = [rows[i : i + engine.batch_size] for i in range(0, len(rows), engine.batch_size)]
-    batches = list(read_batches(job.manifest, parts, job.geometry, workers=job.workers))
+    batches = list(read_batches(job.manifest, parts, job.geometries, workers=job.workers))
     values = list(engine.infer_many(batch.images for batch in batches))
     if not batches:
         return rows, np.empty((0, engine.width), np.float32)

@@ -24,8 +24,10 @@ from pipeline.durable import remove
 from pipeline.errors import CacheError, CacheMismatchError
 from pipeline.extraction.canaries import check_canaries
 from pipeline.extraction.job import ExtractJob, find_recovered
+from pipeline.extraction.ledger import START, WRITING, Stopwatch
 from pipeline.extraction.stream import ComputedRows, Rows, plan_batches
 from pipeline.extraction.versions import describe_changes, known_versions, versions_of
+from pipeline.extraction.writing import BlockWriter
 from pipeline.records import OnProgress, Status
 
 OnNote = Callable[[str], None]
@@ -34,11 +36,21 @@ OnNote = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filled:
-    """How many rows of a store were computed, copied from other stores, and left for later."""
+    """What came of filling a store.
 
-    n_computed: int
-    n_copied: int
-    n_left: int
+    Attributes
+    ----------
+    n_computed, n_copied, n_left : int
+        Rows that were computed, copied from other stores, and left for later.
+    hashing, writing : float
+        Seconds of work in the background.
+    """
+
+    n_computed: int = 0
+    n_copied: int = 0
+    n_left: int = 0
+    hashing: float = 0.0
+    writing: float = 0.0
 
 
 def fill(
@@ -46,6 +58,7 @@ def fill(
     path: Path,
     engine: Engine,
     *,
+    stopwatch: Stopwatch | None = None,
     copying: bool = True,
     on_progress: OnProgress | None = None,
     on_note: OnNote | None = None,
@@ -58,6 +71,8 @@ def fill(
     path : Path
         Its store, or what is to replace it; created if it is not there.
     engine : Engine
+    stopwatch : Stopwatch, optional
+        Gets what is waited for.
     copying : bool
         Whether rows that other stores have are copied, not computed.
     on_progress : callable, optional
@@ -71,7 +86,9 @@ def fill(
     CacheError, OSError
         If the store cannot be written.
     """
-    writer, sources = _open_or_create(job, path, engine, on_note, copying=copying)
+    stopwatch = stopwatch or Stopwatch()
+    with stopwatch.on(START):
+        writer, sources = _open_or_create(job, path, engine, on_note, copying=copying)
     pending = writer.pending
     total, n_seen, n_written, n_copied = sum(map(len, pending)), 0, 0, 0
 
@@ -83,22 +100,33 @@ def fill(
 
     source_of = _assign(len(job.manifest), sources)
     batches = plan_batches(pending, source_of < 0, engine.batch_size)
-    with closing(ComputedRows(job, engine, batches, advance)) as computed:
+    with (
+        closing(BlockWriter(writer, stopwatch)) as out,
+        closing(ComputedRows(job, engine, batches, stopwatch, advance)) as computed,
+    ):
         for rows in pending:
             if n_written and job.is_late:  # one at least, or the same command would never end
                 break
             to_copy = int((source_of[rows] >= 0).sum())
             made = computed.take(len(rows) - to_copy)
             block = _merge(rows, made, sources, source_of[rows]) if to_copy else made
-            writer.write(rows, block.values, block.status, block.oddities)
+            out.put(rows, block)
             if to_copy:
                 advance(to_copy)
             n_copied += to_copy
             n_written += len(rows)
+        out.flush()
     if n_written == total:
-        write_skipped(job.store, job.manifest.paths, writer.status)
-        writer.finish()
-    return Filled(n_computed=n_written - n_copied, n_copied=n_copied, n_left=total - n_written)
+        with stopwatch.on(WRITING):
+            write_skipped(job.store, job.manifest.paths, writer.status)
+            writer.finish()
+    return Filled(
+        n_computed=n_written - n_copied,
+        n_copied=n_copied,
+        n_left=total - n_written,
+        hashing=out.hashing,
+        writing=out.writing,
+    )
 
 
 def _open_or_create(

@@ -11,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.backbones.engine import Engine
-from pipeline.backbones.specs import BackboneSpec
-from pipeline.backbones.weights import WeightsFile
+from pipeline.backbones.network import Network
+from pipeline.backbones.precision import expect_engine
 from pipeline.cache import RowStates, read_states
 from pipeline.config import ExtractConfig
 from pipeline.errors import CacheNotFoundError
+from pipeline.extraction.batch_sizes import recall
 from pipeline.extraction.versions import is_known_here
 from pipeline.images import Geometry
 from pipeline.machine import count_cores
 from pipeline.records import Manifest, Recipe, Status
+
+# OpenVINO is as fast in small batches, which take less memory and waste less when they are not
+# full (benchmarks/README.md); a GPU is not.
+AUTO_BATCH_SIZES = {"openvino": 16, "keras": 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,8 +35,7 @@ class ExtractJob:
     ----------
     config : ExtractConfig
     manifest : Manifest
-    spec : BackboneSpec
-    weights : WeightsFile
+    network : Network
     recipe : Recipe
     store : Path
     deadline : float
@@ -40,26 +44,46 @@ class ExtractJob:
 
     config: ExtractConfig
     manifest: Manifest
-    spec: BackboneSpec
-    weights: WeightsFile
+    network: Network
     recipe: Recipe
     store: Path
     deadline: float = field(default=float("inf"))
 
     @property
-    def geometry(self) -> Geometry:
-        """How each image becomes what the backbone takes."""
-        return Geometry(
-            size=self.recipe.input_size,
-            resize=self.recipe.resize,
-            crop_fraction=self.recipe.crop_fraction,
-            interpolation=self.recipe.interpolation,
+    def geometries(self) -> tuple[Geometry, ...]:
+        """How each image becomes what each backbone takes."""
+        return tuple(
+            Geometry(
+                size=backbone.input_size,
+                resize=backbone.resize,
+                crop_fraction=backbone.crop_fraction,
+                interpolation=backbone.interpolation,
+            )
+            for backbone in self.recipe.backbones
         )
 
     @property
     def workers(self) -> int:
         """Decoding threads."""
         return self.config.workers or count_cores()
+
+    @property
+    def batch_size(self) -> int:
+        """Images that go through the network at once: asked for, known to fit, or a good size."""
+        if self.config.batch_size is not None:
+            return self.config.batch_size
+        known = recall(self.config.cache_dir, **self.place)
+        return known or AUTO_BATCH_SIZES[self.place["engine"]]
+
+    @property
+    def place(self) -> dict[str, str]:
+        """Which network is expected to run where, as batch sizes are remembered by."""
+        return {
+            "network": self.network.name,
+            "engine": expect_engine(self.config.device),
+            "device": self.config.device,
+            "precision": self.recipe.precision,
+        }
 
     def find_done(self) -> RowStates | None:
         """Return the store's rows if nothing is to be done, else None.

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.backbones.engine import Engine
+from pipeline.backbones.engine import Engine, Images
 from pipeline.extraction.job import ExtractJob
+from pipeline.extraction.ledger import DECODING, INFERENCE, Stopwatch
 from pipeline.images import read_batches
 from pipeline.records import ImageBatch
 
@@ -85,6 +86,8 @@ class ComputedRows:
     engine : Engine
     batches : iterable of int64 ndarray
         Rows of the job's manifest.
+    stopwatch : Stopwatch
+        Gets what decoding and inference are waited for.
     on_rows : callable
         Called with how many more rows are computed.
     """
@@ -94,11 +97,13 @@ class ComputedRows:
         job: ExtractJob,
         engine: Engine,
         batches: Iterable[NDArray[np.int64]],
+        stopwatch: Stopwatch,
         on_rows: Callable[[int], None],
     ) -> None:
         self._width = engine.width
+        self._stopwatch = stopwatch
         self._on_rows = on_rows
-        self._images = read_batches(job.manifest, batches, job.geometry, workers=job.workers)
+        self._images = read_batches(job.manifest, batches, job.geometries, workers=job.workers)
         self._decoded: deque[ImageBatch] = deque()
         self._values = iter(engine.infer_many(self._decode()))
         self._rest = Rows.join([], width=self._width)
@@ -107,7 +112,8 @@ class ComputedRows:
         """Return the next `n` rows; they must be there."""
         parts = [self._rest]
         while sum(map(len, parts)) < n:
-            values = next(self._values)
+            with self._stopwatch.on(INFERENCE):
+                values = next(self._values)
             batch = self._decoded.popleft()
             parts.append(Rows(values=values, status=batch.status, oddities=batch.oddities))
             self._on_rows(len(values))
@@ -122,7 +128,11 @@ class ComputedRows:
             if close is not None:
                 close()
 
-    def _decode(self) -> Iterator[NDArray[np.uint8]]:
-        for batch in self._images:
+    def _decode(self) -> Iterator[Images]:
+        while True:
+            with self._stopwatch.on(DECODING):
+                batch = next(self._images, None)
+            if batch is None:
+                return
             self._decoded.append(batch)
             yield batch.images

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from pipeline import __version__
 from pipeline.backbones.engine import Engine
 from pipeline.images import library_versions
+from pipeline.machine import find_version
 
 # The same library under other names.
 _DISTRIBUTIONS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos")}
@@ -46,9 +46,5 @@ def _find_version(name: str) -> str | None:
     own = {"transfer-values": __version__, **library_versions()}
     if name in own:
         return own[name]
-    for distribution in _DISTRIBUTIONS.get(name, (name,)):
-        try:
-            return version(distribution)
-        except PackageNotFoundError:
-            continue
-    return None
+    found = map(find_version, _DISTRIBUTIONS.get(name, (name,)))
+    return next((version for version in found if version is not None), None)

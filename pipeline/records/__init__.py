@@ -1,12 +1,26 @@
 """What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
 
 from pipeline.records.names import csv_name, csv_path, decode_names, encode_names, printable
-from pipeline.records.recipe import FORMAT_VERSION, Recipe
-from pipeline.records.results import Estimate, Extraction, FitResult, OnProgress, Report
+from pipeline.records.recipe import (
+    FORMAT_VERSION,
+    BackboneRecipe,
+    Recipe,
+    describe_augment,
+    flatten_recipe,
+)
+from pipeline.records.results import (
+    Estimate,
+    Extraction,
+    FitResult,
+    OnProgress,
+    Report,
+    TimeLedger,
+)
 from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Oddity, Split, Status
 
 __all__ = [
     "FORMAT_VERSION",
+    "BackboneRecipe",
     "Estimate",
     "Extraction",
     "FeatureTable",
@@ -19,9 +33,12 @@ __all__ = [
     "Report",
     "Split",
     "Status",
+    "TimeLedger",
     "csv_name",
     "csv_path",
     "decode_names",
+    "describe_augment",
     "encode_names",
+    "flatten_recipe",
     "printable",
 ]

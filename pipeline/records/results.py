@@ -130,6 +130,56 @@ class FitResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLedger:
+    """What an extraction waited for, in seconds of the clock.
+
+    Attributes
+    ----------
+    start : float
+        Loading the network and opening the store.
+    decoding, inference, hashing, writing : float
+        Waiting for these; what went on behind another wait is not counted.
+    rest : float
+        Everything else: making batches, telling the progress.
+    work_hashing, work_writing : float
+        Seconds that hashing and writing worked in the background, waited for or not.
+    """
+
+    start: float
+    decoding: float
+    inference: float
+    hashing: float
+    writing: float
+    rest: float
+    work_hashing: float
+    work_writing: float
+
+    @property
+    def waits(self) -> dict[str, float]:
+        """The seconds of each thing that was waited for; together the whole time."""
+        names = ("start", "decoding", "inference", "hashing", "writing", "rest")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def total(self) -> float:
+        """Seconds of the whole."""
+        return sum(self.waits.values())
+
+    @property
+    def slowest(self) -> tuple[str, float]:
+        """What took most of the time after the start, and its share of that time."""
+        waits = {name: seconds for name, seconds in self.waits.items() if name != "start"}
+        name = max(waits, key=lambda name: waits[name])
+        return name, waits[name] / (sum(waits.values()) or 1.0)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the fields and their total as JSON values."""
+        return {
+            name: round(value, 3) for name, value in {**asdict(self), "total": self.total}.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """What `extract` did, or found done.
 
@@ -157,6 +207,12 @@ class Extraction:
         Of this call, from the first image to the last.
     engine : str or None
         Engine and device; None if nothing was computed.
+    batch_size : int or None
+        Images that went through the network at once.
+    ledger : TimeLedger or None
+        Where the time went; None if nothing was done.
+    advice : str
+        What would make it faster, in a line; empty if nothing is worth saying.
     """
 
     store: Path
@@ -174,6 +230,9 @@ class Extraction:
     n_left: int = 0
     seconds: float = 0.0
     engine: str | None = None
+    batch_size: int | None = None
+    ledger: TimeLedger | None = None
+    advice: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
@@ -193,6 +252,9 @@ class Extraction:
             "n_left": self.n_left,
             "seconds": round(self.seconds, 3),
             "engine": self.engine,
+            "batch_size": self.batch_size,
+            "ledger": self.ledger.to_dict() if self.ledger else None,
+            "advice": self.advice,
         }
 
 
@@ -206,7 +268,7 @@ class Estimate:
     skipped : mapping of str to int
         Images that would be skipped, by reason.
     seconds : float
-        Expected duration: the slower of decoding and inference, since they overlap.
+        Expected duration: decoding and inference on a CPU, the slower of them on a GPU.
     megabytes : float
         Size of the store before compression, 10⁶ bytes.
     engine : str

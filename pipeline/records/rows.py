@@ -157,19 +157,20 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageBatch:
-    """Decoded images on their way to a backbone.
+    """Decoded images on their way to the backbones.
 
     Attributes
     ----------
-    images : uint8 ndarray of shape (n_images, height, width, 3)
-        RGB, 0-255; a row whose status is not OK is zeros and must not be kept.
+    images : tuple of uint8 ndarray of shape (n_images, height, width, 3)
+        RGB, 0-255, one array for each geometry that was asked for, and the same array for equal
+        ones; a row whose status is not OK is zeros and must not be kept.
     status : uint8 ndarray of shape (n_images,)
         `Status` values.
     oddities : uint16 ndarray of shape (n_images,)
         `Oddity` flags; 0 for a row whose status is not OK.
     """
 
-    images: NDArray[np.uint8]
+    images: tuple[NDArray[np.uint8], ...]
     status: NDArray[np.uint8]
     oddities: NDArray[np.uint16]
 

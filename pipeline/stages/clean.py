@@ -30,10 +30,10 @@ from pipeline.cache import (
     find_mend,
     find_superseded,
     list_foreign,
+    lists_of,
     read_outline,
     remove_leftovers,
     remove_store,
-    skipped_csv,
 )
 from pipeline.datasets.hash_index import index_path
 from pipeline.durable import remove
@@ -235,7 +235,7 @@ def _remove_superseded(old: Path, new: Path, cleaning: Cleaning) -> None:
         return
     why = f"{new.name} stands in for it"
     # Fits without their store would stay for ever, a store without its fits does not.
-    for paths, remove_them in (([fits], remove_fits), ([skipped_csv(old), old], remove_store)):
+    for paths, remove_them in (([fits], remove_fits), ([*lists_of(old), old], remove_store)):
         found = [path for path in paths if path.exists()]
         removed = [Removed(path=path, n_bytes=count_bytes(path), why=why) for path in found]
         if found and not cleaning.dry_run:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.cache import StoredRows, ValuesDiff, compare_values, match_rows
-from pipeline.records import OnProgress, Split, Status
+from pipeline.records import OnProgress, Split, Status, flatten_recipe
 
 Change = tuple[Any, Any]
 """What something was in the first store, and is in the second."""
@@ -136,7 +136,7 @@ def compare_stores(a: Path, b: Path, *, on_progress: OnProgress | None = None) -
     """
     old, new = StoredRows(a), StoredRows(b)
     matched = match_rows(old, new)
-    recipe = _differences(old.about.recipe.to_dict(), new.about.recipe.to_dict())
+    recipe = _differences(*(flatten_recipe(r.about.recipe.to_dict()) for r in (old, new)))
     recipe.pop("manifest_digest", None)
     # Rows that could not be read have no content that could be the same.
     readable = [(i, j) for i, j in matched.same_content if old.sha256[i].any()]

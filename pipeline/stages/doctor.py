@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
+from pipeline.backbones.network import Network
 from pipeline.backbones.precision import NVIDIA_DRIVER, resolve_precision
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import keras_models_dir, resolve_weights
@@ -333,13 +334,12 @@ def _check_engine(name: str, import_module: ImportModule) -> Check:
     spec = get_spec(GOLDEN_MODEL)
     started = time.perf_counter()
     engine = import_module("pipeline.backbones.engines").open_engine(
-        spec,
-        resolve_weights(spec, ExtractConfig().weights),
+        Network.of(spec, resolve_weights(spec, ExtractConfig().weights)),
         batch_size=1,
         device="cpu" if name == "openvino" else "auto",
         engine=name,
     )
-    values = engine.infer(golden_picture(spec.input_size)[np.newaxis])[0]
+    values = engine.infer((golden_picture(spec.input_size)[np.newaxis],))[0]
     seconds = time.perf_counter() - started
     difference = compare_with_golden(values)
     what = f"{_short(engine.versions[name])} on {engine.device}"

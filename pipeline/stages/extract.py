@@ -1,109 +1,44 @@
 """Stage one: push every image once through a headless CNN and keep what comes out.
 
-`prepare` settles what would be computed and where it goes, without loading a network: enough to
-see that it is done already. `extract` computes it, `estimate` says what it would cost.
+`extract` does what `extraction.preparing.prepare` has settled, `estimate` says what it would cost.
 """
 
 from __future__ import annotations
 
+import platform
 import time
 from contextlib import suppress
-from math import inf
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.backbones.engine import Engine
+from pipeline.backbones.engine import Engine, Images
 from pipeline.backbones.precision import resolve_precision
-from pipeline.backbones.specs import get_spec
-from pipeline.backbones.weights import fetch_weights, resolve_weights
 from pipeline.cache import (
     RowStates,
     count_oddities,
     count_skipped,
     lock_store,
+    log_run,
     mark_used,
     overwrite_path,
     read_states,
     skipped_csv,
-    store_path,
     swap_store,
     was_killed,
 )
-from pipeline.config import ExtractConfig, check_at_least
-from pipeline.datasets import forget_hashes, load_manifest
+from pipeline.datasets import forget_hashes
 from pipeline.errors import CacheError, EmptyDatasetError, OutOfMemoryError
+from pipeline.extraction.batch_sizes import remember
 from pipeline.extraction.filling import Filled, OnNote, fill
 from pipeline.extraction.job import ExtractJob, OpenEngine
+from pipeline.extraction.ledger import START, Stopwatch, advise
 from pipeline.extraction.stream import plan_batches
 from pipeline.images import read_batches
-from pipeline.records import Estimate, Extraction, OnProgress, Recipe, Status
-
-
-def prepare(
-    config: ExtractConfig,
-    *,
-    on_progress: OnProgress | None = None,
-    on_download: OnProgress | None = None,
-    offline: bool = False,
-) -> ExtractJob:
-    """Settle what an extraction is: its rows, its recipe and its store.
-
-    Parameters
-    ----------
-    config : ExtractConfig
-    on_progress : callable, optional
-        Called with (images hashed, images in all).
-    on_download : callable, optional
-        Called with (bytes of the weights received, bytes in all), if they are not here yet.
-    offline : bool
-        Download nothing, for weights that are not here are an error, and write nothing.
-
-    Raises
-    ------
-    DatasetError, ConfigError, WeightsNotFoundError
-    """
-    started = time.monotonic()
-    spec = get_spec(config.model)
-    image_size = config.image_size or spec.input_size
-    check_at_least(f"--image-size of {spec.name}", image_size, spec.smallest_size)
-    precision = resolve_precision(config.precision, device=config.device)
-    if offline:
-        weights = resolve_weights(spec, config.weights)
-    else:
-        weights = fetch_weights(spec, config.weights, on_progress=on_download)
-    manifest = load_manifest(
-        config.dataset,
-        data_dir=config.data_dir,
-        label_column=config.label_column,
-        limit=config.limit,
-        cache_dir=None if offline else config.cache_dir,
-        on_progress=on_progress,
-    )
-    recipe = Recipe(
-        manifest_digest=manifest.digest,
-        model=spec.name,
-        weights_sha256=weights.sha256,
-        layers=config.layers,
-        pooling=config.pooling,
-        input_size=image_size,
-        resize=config.resize or spec.resize,
-        crop_fraction=spec.crop_fraction,
-        interpolation=spec.interpolation,
-        preprocessing=spec.preprocessing,
-        precision=precision,
-        dtype=config.dtype,
-    )
-    return ExtractJob(
-        config=config,
-        manifest=manifest,
-        spec=spec,
-        weights=weights,
-        recipe=recipe,
-        store=store_path(config.cache_dir, manifest.name, recipe),
-        deadline=started + (inf if config.max_time is None else config.max_time),
-    )
+from pipeline.records import Estimate, Extraction, OnProgress, Status, TimeLedger
 
 
 def extract(
@@ -156,7 +91,7 @@ def extract(
         mark_used(job.store)
         return _describe(job, done)
     if on_note:
-        on_note(f"Extracting {len(job.manifest):,} images with {job.spec.name} ...")
+        on_note(f"Extracting {len(job.manifest):,} images with {job.recipe.model} ...")
     with lock_store(job.store):
         # An existing store is replaced only by a complete one.
         replacing = job.config.overwrite and job.store.exists()
@@ -175,6 +110,33 @@ def extract(
     return extraction
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What one run came to: what it filled, by what, and where its time went."""
+
+    filled: Filled
+    engine: str
+    device: str
+    batch_size: int
+    ledger: TimeLedger
+    advice: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is said of it beside the store, as JSON values."""
+        return {
+            "ended": datetime.now(UTC).isoformat(timespec="seconds"),
+            "host": platform.node(),
+            "n_computed": self.filled.n_computed,
+            "n_copied": self.filled.n_copied,
+            "n_left": self.filled.n_left,
+            "engine": self.engine,
+            "device": self.device,
+            "batch_size": self.batch_size,
+            "ledger": self.ledger.to_dict(),
+            "advice": self.advice,
+        }
+
+
 def _fill(
     job: ExtractJob,
     target: Path,
@@ -183,59 +145,70 @@ def _fill(
     on_note: OnNote | None,
 ) -> Extraction:
     """Fill a store, in batches as large as the memory allows."""
+    stopwatch, is_automatic, was_halved = Stopwatch(), job.config.batch_size is None, False
     while True:
-        size = job.config.batch_size
-        started = time.perf_counter()
+        size = job.batch_size
         try:
-            filled, engine = _fill_once(job, target, open_engine, on_progress, on_note)
+            run = _fill_once(job, target, open_engine, stopwatch, on_progress, on_note)
         except OutOfMemoryError:
             if size == 1:
                 raise
         else:
             break
-        job = job.with_batch_size(size // 2)
+        job, was_halved = job.with_batch_size(size // 2), True
         if on_note:
             on_note(f"Out of memory with batches of {size}: going on with {size // 2}.")
+    if is_automatic and was_halved:
+        remember(job.config.cache_dir, size, **job.place)
+    log_run(job.store, run.to_dict())
     states = read_states(target)
     if (states.status == Status.CHANGED).any():
         forget_hashes(job.manifest, cache_dir=job.config.cache_dir)
-    return _describe(
-        job, states, filled=filled, seconds=time.perf_counter() - started, engine=engine
-    )
+    return _describe(job, states, run)
 
 
 def _fill_once(
     job: ExtractJob,
     target: Path,
     open_engine: OpenEngine,
+    stopwatch: Stopwatch,
     on_progress: OnProgress | None,
     on_note: OnNote | None,
-) -> tuple[Filled, str]:
-    """Fill a store in batches of one size; return also what computed it.
+) -> _Run:
+    """Fill a store in batches of one size.
 
     The engine goes when this returns: where the memory is short, no two of them fit.
     """
-    engine = open_engine(job)
+    with stopwatch.on(START):
+        engine = open_engine(job)
     filled = fill(
         job,
         target,
         engine,
+        stopwatch=stopwatch,
         copying=not job.config.overwrite,
         on_progress=on_progress,
         on_note=on_note,
     )
-    return filled, f"{engine.name} on {engine.device}"
+    ledger = stopwatch.read(hashing=filled.hashing, writing=filled.writing)
+    is_coarse = job.recipe.precision == "bfloat16" or resolve_precision("auto") == "float32"
+    return _Run(
+        filled=filled,
+        engine=engine.name,
+        device=engine.device,
+        batch_size=engine.batch_size,
+        ledger=ledger,
+        advice=advise(
+            ledger,
+            device=engine.device,
+            workers=job.workers,
+            can_be_coarser=engine.device == "cpu" and not is_coarse,
+        ),
+    )
 
 
-def _describe(
-    job: ExtractJob,
-    states: RowStates,
-    *,
-    filled: Filled | None = None,
-    seconds: float = 0.0,
-    engine: str | None = None,
-) -> Extraction:
-    """Describe a store.
+def _describe(job: ExtractJob, states: RowStates, run: _Run | None = None) -> Extraction:
+    """Describe a store, and the run that filled it if there was one.
 
     Raises
     ------
@@ -243,7 +216,6 @@ def _describe(
         If it is complete without one usable image.
     """
     info, status = states.info, states.status
-    filled = filled or Filled(n_computed=0, n_copied=0, n_left=0)
     skipped = count_skipped(status[status != Status.PENDING])
     n_cached = int((status == Status.OK).sum())
     if n_cached == 0 and info.complete:
@@ -252,10 +224,10 @@ def _describe(
             f"None of the {info.n_rows} files in {job.manifest.root} is a usable image "
             f"({reasons}). They are listed in {skipped_csv(job.store)}."
         )
-    return Extraction(
+    extraction = Extraction(
         store=job.store,
         dataset=job.manifest.name,
-        model=job.spec.name,
+        model=job.recipe.model,
         n_found=info.n_rows,
         n_cached=n_cached,
         n_features=info.width,
@@ -263,22 +235,31 @@ def _describe(
         skipped_csv=skipped_csv(job.store) if skipped and info.complete else None,
         oddities=count_oddities(states.oddities),
         ignored=dict(job.manifest.ignored),
-        n_computed=filled.n_computed,
-        n_copied=filled.n_copied,
         n_left=int((status == Status.PENDING).sum()),
-        seconds=seconds,
-        engine=engine,
+    )
+    if run is None:
+        return extraction
+    return replace(
+        extraction,
+        n_computed=run.filled.n_computed,
+        n_copied=run.filled.n_copied,
+        seconds=run.ledger.total,
+        engine=f"{run.engine} on {run.device}",
+        batch_size=run.batch_size,
+        ledger=run.ledger,
+        advice=run.advice,
     )
 
 
 def estimate(job: ExtractJob, engine: Engine, *, on_progress: OnProgress | None = None) -> Estimate:
     """Decode every image and run one batch, write nothing, and say what extracting would cost."""
-    n, size = len(job.manifest), job.recipe.input_size
-    sample = np.zeros((engine.batch_size, size, size, 3), np.uint8)
+    n = len(job.manifest)
+    sample = tuple(np.zeros((engine.batch_size, s, s, 3), np.uint8) for s in engine.image_sizes)
     statuses, done, started = [], 0, time.perf_counter()
     parts = plan_batches([np.arange(n)], np.ones(n, np.bool_), engine.batch_size)
-    for batch in read_batches(job.manifest, parts, job.geometry, workers=job.workers):
-        sample[: len(batch.images)] = batch.images
+    for batch in read_batches(job.manifest, parts, job.geometries, workers=job.workers):
+        for images, decoded in zip(sample, batch.images, strict=True):
+            images[: len(decoded)] = decoded
         statuses.append(batch.status)
         done += len(batch.status)
         if on_progress:
@@ -291,13 +272,14 @@ def estimate(job: ExtractJob, engine: Engine, *, on_progress: OnProgress | None 
         n_classes=len(job.manifest.class_names),
         n_features=engine.width,
         skipped=count_skipped(np.concatenate(statuses)),
-        seconds=max(decoding, inference),
+        # A GPU computes while the CPU decodes; a CPU does one or the other.
+        seconds=decoding + inference if engine.device == "cpu" else max(decoding, inference),
         megabytes=n * engine.width * np.dtype(job.recipe.dtype).itemsize / 1e6,
         engine=f"{engine.name} on {engine.device}",
     )
 
 
-def _run_once(engine: Engine, images: NDArray[np.uint8]) -> float:
+def _run_once(engine: Engine, images: Images) -> float:
     started = time.perf_counter()
     for _ in engine.infer_many(iter([images])):
         pass

@@ -32,6 +32,7 @@ from pipeline.errors import ClassifierError
 from pipeline.predictions import format_predictions
 from pipeline.records import FeatureTable, FitResult, Report, Split
 from pipeline.splits import Partition, draw_folds, split_rows
+from pipeline.views import average_views, count_views, unfold_views
 
 N_PAIRS = 20
 N_MISTAKES = 20
@@ -96,6 +97,9 @@ def fit(store: Path, config: FitConfig) -> FitResult:
 def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> FittedTable:
     """Split the rows of a table, fit on the training rows, measure on the test rows.
 
+    Where a row holds several views of an image, the classifier is fitted on each of them and
+    measured on their average. All that is counted are images.
+
     Parameters
     ----------
     table : FeatureTable
@@ -111,6 +115,7 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
     metrics.check_labels(table.labels, n_classes=len(table.class_names), what="true")
     part = split_rows(table, test_size=config.test_size, seed=config.seed)
     X, y = table.features[part.train], table.labels[part.train]
+    n_views = count_views(table.recipe)
     C = config.C or default_c(config.clf, n_samples=len(y))
     classifier = make_classifier(
         config.clf,
@@ -123,12 +128,13 @@ def fit_table(table: FeatureTable, config: FitConfig, *, store: str = "") -> Fit
     cv_notes: tuple[str, ...] = ()
     if config.cv is not None:
         fold = draw_folds(table, part.train, n_folds=config.cv, seed=config.seed)
-        accuracies, cv_notes = cross_validate(classifier, X, y, fold=fold)
+        accuracies, cv_notes = cross_validate(classifier, X, y, fold=fold, n_views=n_views)
         cv = _summarise_folds(accuracies)
     started = time.perf_counter()
-    fitted, notes = fit_classifier(classifier, X, y)
+    fitted, notes = fit_classifier(classifier, *unfold_views(X, y, n_views=n_views))
     seconds = time.perf_counter() - started
-    scores = class_scores(fitted, table.features[part.test], n_classes=len(table.class_names))
+    asked = average_views(table.features[part.test], n_views=n_views)
+    scores = class_scores(fitted, asked, n_classes=len(table.class_names))
     report = Report(
         dataset=table.dataset,
         model=table.model,

@@ -26,7 +26,7 @@ from pipeline.cache import (
 )
 from pipeline.errors import CacheError, ConfigError
 from pipeline.invocation import extract_command
-from pipeline.records import Split, Status
+from pipeline.records import Split, Status, describe_augment
 
 COMPLETE, INCOMPLETE, WRITING, DAMAGED = "complete", "incomplete", "writing", "damaged"
 
@@ -143,16 +143,9 @@ def tell_apart(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> tupl
     """Return in words which settings of a store are not the default."""
     settings = provenance.get("settings", {})
     words = []
-    try:
-        spec = get_spec(recipe["model"])
-        size, resize = spec.input_size, spec.resize
-    except ConfigError:  # made by a version that has other models
-        size, resize = 0, ""
-    if recipe["input_size"] != size:
-        words.append(f"{recipe['input_size']} px")
-    if recipe["resize"] != resize:
-        words.append(recipe["resize"])
-    words += [f"layer {name}" for name in recipe["layers"]]
+    for backbone in recipe["backbones"]:
+        words += _tell_backbone(backbone)
+    words += describe_augment(recipe)
     if recipe["pooling"] != "avg":
         words.append(f"pooling {recipe['pooling']}")
     if settings.get("weights", "imagenet") != "imagenet":
@@ -164,6 +157,19 @@ def tell_apart(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> tupl
     if settings.get("limit"):
         words.append(f"limit {settings['limit']}")
     return tuple(words)
+
+
+def _tell_backbone(backbone: Mapping[str, Any]) -> list[str]:
+    try:
+        spec = get_spec(backbone["model"])
+        size, resize = spec.input_size, spec.resize
+    except ConfigError:  # made by a version that has other models
+        size, resize = 0, ""
+    return [
+        *([f"{backbone['input_size']} px"] if backbone["input_size"] != size else []),
+        *([backbone["resize"]] if backbone["resize"] != resize else []),
+        *(f"layer {name}" for name in backbone["layers"]),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

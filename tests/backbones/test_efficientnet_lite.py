@@ -10,6 +10,7 @@ from pipeline.backbones.efficientnet_lite import (
     load_state_dict,
 )
 from pipeline.backbones.engines import open_engine
+from pipeline.backbones.network import Network
 from pipeline.backbones.quiet_keras import keras
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.torch_weights import read_state_dict
@@ -53,10 +54,9 @@ def test_the_transfer_values_of_a_fixed_picture(name):
     places, values, top5 = GOLDEN[name]
     spec = get_spec(name)
     images = pattern(spec.input_size)[np.newaxis]
-    engine = open_engine(
-        spec, resolve_weights(spec, "imagenet"), batch_size=1, device="cpu", engine="keras"
-    )
-    found = engine.infer(images)[0]
+    network = Network.of(spec, resolve_weights(spec, "imagenet"))
+    engine = open_engine(network, batch_size=1, device="cpu", engine="keras")
+    found = engine.infer((images,))[0]
     assert np.argsort(-found)[:8].tolist() == places
     np.testing.assert_allclose(found[places], values, rtol=1e-3)
     logits = classify(classifier(spec), images)[0]

@@ -7,6 +7,7 @@ import pytest
 from pipeline.backbones import engines, keras_engine
 from pipeline.backbones.engines import open_engine
 from pipeline.backbones.headless import build_headless
+from pipeline.backbones.network import Network, Part
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
 from pipeline.errors import BackboneError, ConfigError
@@ -23,7 +24,13 @@ def open_random(name, **options):
 def open_anew(name, **options):
     spec = get_spec(name)
     settings = {"image_size": 64, "batch_size": 4, "device": "cpu", **options}
-    return open_engine(spec, resolve_weights(spec, "random"), **settings)
+    network = Network.of(
+        spec,
+        resolve_weights(spec, "random"),
+        image_size=settings.pop("image_size"),
+        pooling=settings.pop("pooling", "avg"),
+    )
+    return open_engine(network, **settings)
 
 
 @pytest.mark.parametrize("name", ["vgg16", "mobilenet_v2", "resnet50"])
@@ -33,7 +40,7 @@ def test_values_are_those_of_kerass_predict(name, engine, noise):
     model = build_headless(spec, resolve_weights(spec, "random"), image_size=64)
     expected = model.predict(noise, verbose=0)
     opened = open_random(name, engine=engine)
-    found = opened.infer(noise)
+    found = opened.infer((noise,))
     assert found.dtype == np.float32
     assert found.shape == (4, spec.width) == (4, opened.width)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
@@ -43,26 +50,26 @@ def test_values_are_those_of_kerass_predict(name, engine, noise):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_one_image_is_the_same_image_in_a_batch_bit_for_bit(engine, precision, noise):
     opened = open_random("mobilenet_v2", engine=engine, precision=precision)
-    together = opened.infer(noise)
+    together = opened.infer((noise,))
     for position in range(4):
-        alone = opened.infer(noise[position : position + 1])
+        alone = opened.infer((noise[position : position + 1],))
         np.testing.assert_array_equal(alone[0], together[position])
-    np.testing.assert_array_equal(opened.infer(noise[::-1])[::-1], together)
+    np.testing.assert_array_equal(opened.infer((noise[::-1],))[::-1], together)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_many_batches_come_back_in_order_while_more_are_prepared(engine):
     rng = np.random.default_rng(3)
     sizes = [4, 4, 1, 4, 3, 4, 4, 2]
-    batches = [rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8) for size in sizes]
+    batches = [(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8),) for size in sizes]
     opened = open_random("mobilenet_v3_small", image_size=32, engine=engine)
     expected = [opened.infer(batch) for batch in batches]
     buffer = np.empty((4, 32, 32, 3), np.uint8)
 
     def reuse_one_buffer():
-        for batch in batches:
+        for (batch,) in batches:
             buffer[: len(batch)] = batch
-            yield buffer[: len(batch)]
+            yield (buffer[: len(batch)],)
 
     for found in (opened.infer_many(iter(batches)), opened.infer_many(reuse_one_buffer())):
         for values, wanted in zip(found, expected, strict=True):
@@ -77,7 +84,7 @@ def test_openvino_works_ahead_of_the_caller(noise):
     def batches():
         for number in range(8):
             asked.append(number)
-            yield noise
+            yield (noise,)
 
     results = opened.infer_many(batches())
     next(results)
@@ -85,7 +92,7 @@ def test_openvino_works_ahead_of_the_caller(noise):
     results.close()
     del results
     gc.collect()
-    assert opened.infer(noise).shape == (4, 1280)
+    assert opened.infer((noise,)).shape == (4, 1280)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -93,18 +100,18 @@ def test_an_error_while_preparing_reaches_the_caller(engine, noise):
     opened = open_random("mobilenet_v2", engine=engine)
 
     def batches():
-        yield noise
+        yield (noise,)
         raise OSError("the disk is gone")
 
     with pytest.raises(OSError, match="the disk is gone"):
         list(opened.infer_many(batches()))
-    assert opened.infer(noise).shape == (4, 1280)
+    assert opened.infer((noise,)).shape == (4, 1280)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_precision_is_what_was_asked_for(engine, noise):
-    exact = open_random("mobilenet_v2", engine=engine).infer(noise)
-    coarse = open_random("mobilenet_v2", engine=engine, precision="bfloat16").infer(noise)
+    exact = open_random("mobilenet_v2", engine=engine).infer((noise,))
+    coarse = open_random("mobilenet_v2", engine=engine, precision="bfloat16").infer((noise,))
     difference = np.abs(coarse - exact).max() / np.abs(exact).max()
     # Eight bits of mantissa: visibly different, and still the same values.
     assert 1e-5 < difference < 0.1
@@ -122,7 +129,75 @@ def test_images_of_another_shape_or_kind_are_refused(engine, noise):
         np.concatenate([noise, noise]),
     ):
         with pytest.raises(BackboneError, match=r"takes uint8 images of shape \(1 to 4, 64, 64, 3"):
-            opened.infer(images)
+            opened.infer((images,))
+    for batch in ((), (noise, noise)):
+        with pytest.raises(BackboneError, match=r"takes uint8 images of shape \(1 to 4, 64, 64, 3"):
+            opened.infer(batch)
+
+
+def part(name, size):
+    spec = get_spec(name)
+    return Part(spec=spec, weights=resolve_weights(spec, "random"), image_size=size)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    rng = np.random.default_rng(1)
+    return tuple(rng.integers(0, 256, (3, size, size, 3), dtype=np.uint8) for size in (64, 48))
+
+
+@pytest.fixture(scope="module")
+def expected(pictures):
+    """Values of two backbones for images and mirror images, each through Keras alone."""
+    values = []
+    for images in (pictures, tuple(array[:, :, ::-1] for array in pictures)):
+        for name, array in zip(("mobilenet_v2", "mobilenet_v3_small"), images, strict=True):
+            spec = get_spec(name)
+            model = build_headless(spec, resolve_weights(spec, "random"), image_size=array.shape[1])
+            values.append(model.predict_on_batch(array))
+    return values
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_two_backbones_stand_side_by_side(engine, pictures, expected):
+    network = Network(parts=(part("mobilenet_v2", 64), part("mobilenet_v3_small", 48)))
+    opened = open_engine(network, batch_size=4, device="cpu", engine=engine)
+    assert opened.image_sizes == (64, 48)
+    found = opened.infer(pictures)
+    assert found.shape == (3, 1280 + 576) == (3, opened.width)
+    np.testing.assert_allclose(found, np.hstack(expected[:2]), rtol=1e-4, atol=1e-7)
+    (many,) = opened.infer_many([pictures])
+    np.testing.assert_array_equal(many, found)
+    swapped = (pictures[1], pictures[0])
+    with pytest.raises(BackboneError, match=r"\(1 to 4, 64, 64, 3\) and \(1 to 4, 48, 48, 3\)"):
+        opened.infer(swapped)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_mirror_image_is_averaged_or_kept_behind(engine, pictures, expected):
+    parts = (part("mobilenet_v2", 64), part("mobilenet_v3_small", 48))
+    image, mirrored = np.hstack(expected[:2]), np.hstack(expected[2:])
+    assert np.abs(image - mirrored).max() > 1e-4
+    for views, wanted in ((1, (image + mirrored) / 2), (2, np.hstack([image, mirrored]))):
+        network = Network(parts=parts, mirrored=True, views=views)
+        opened = open_engine(network, batch_size=4, device="cpu", engine=engine)
+        found = opened.infer(pictures)
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_the_batch_size_does_not_change_a_bit(precision):
+    rng = np.random.default_rng(2)
+    images = rng.integers(0, 256, (21, 64, 64, 3), dtype=np.uint8)
+    found = []
+    for size in (1, 5, 8, 16):
+        opened = open_random(
+            "mobilenet_v2", engine="openvino", precision=precision, batch_size=size
+        )
+        batches = [(images[i : i + size],) for i in range(0, len(images), size)]
+        found.append(np.concatenate(list(opened.infer_many(batches))))
+    for values in found[1:]:
+        np.testing.assert_array_equal(values, found[0])
 
 
 def test_a_cpu_gets_openvino_and_a_gpu_keras(monkeypatch):
@@ -131,7 +206,7 @@ def test_a_cpu_gets_openvino_and_a_gpu_keras(monkeypatch):
     assert open_anew("mobilenet_v3_small", device="auto").device == "cpu"
     monkeypatch.setattr(engines, "list_gpus", lambda: ["gpu:0", "gpu:1"])
     opened = []
-    monkeypatch.setattr(engines, "KerasEngine", lambda build, **options: opened.append(options))
+    monkeypatch.setattr(engines, "KerasEngine", lambda network, **options: opened.append(options))
     for device in ("auto", "gpu", "gpu:1"):
         open_anew("mobilenet_v3_small", device=device)
     assert [options["device"] for options in opened] == ["gpu:0", "gpu:0", "gpu:1"]
@@ -171,10 +246,10 @@ def test_out_of_memory_says_what_to_do(noise, monkeypatch):
 
     fail(ResourceExhaustedError("OOM when allocating tensor"))
     with pytest.raises(BackboneError, match=r"out of memory with batches of 4.*--batch-size 2"):
-        opened.infer(noise)
+        opened.infer((noise,))
     fail(ZeroDivisionError("a bug"))
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        opened.infer(noise)
+        opened.infer((noise,))
 
 
 def test_a_backend_that_cannot_list_devices_has_no_gpu(monkeypatch):
@@ -189,6 +264,6 @@ def test_a_backend_that_cannot_list_devices_has_no_gpu(monkeypatch):
 def test_a_gpu_computes_what_the_cpu_computes(noise):
     if not keras_engine.list_gpus():
         pytest.skip("needs a GPU that Keras sees")
-    expected = open_random("resnet50", engine="openvino").infer(noise)
-    found = open_random("resnet50", device="gpu").infer(noise)
+    expected = open_random("resnet50", engine="openvino").infer((noise,))
+    found = open_random("resnet50", device="gpu").infer((noise,))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())

@@ -10,14 +10,14 @@ from pipeline.backbones.quiet_keras import without_chatter
 RUN_A_NETWORK = """
 import numpy as np
 from pipeline.backbones.engines import open_engine
+from pipeline.backbones.network import Network
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
 spec = get_spec("mobilenet_v3_small")
 for engine in ("openvino", "keras"):
-    opened = open_engine(
-        spec, resolve_weights(spec, "random"), image_size=32, device="cpu", engine=engine
-    )
-    print(opened.infer(np.zeros((1, 32, 32, 3), np.uint8)).shape)
+    network = Network.of(spec, resolve_weights(spec, "random"), image_size=32)
+    opened = open_engine(network, device="cpu", engine=engine)
+    print(opened.infer((np.zeros((1, 32, 32, 3), np.uint8),)).shape)
 """
 
 

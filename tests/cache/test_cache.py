@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,17 @@ from pipeline.errors import (
     CacheMismatchError,
     CacheNotFoundError,
 )
-from pipeline.records import FORMAT_VERSION, Manifest, Recipe, Split, Status
+from pipeline.records import (
+    FORMAT_VERSION,
+    BackboneRecipe,
+    Manifest,
+    Recipe,
+    Split,
+    Status,
+    describe_augment,
+    flatten_recipe,
+)
+from tests.made_stores import make_recipe
 
 NAMES = ("a/=1.jpg", "a/new\nline.jpg", "b/\udcff.jpg", 'b/ü, "q".jpg')
 
@@ -36,24 +47,6 @@ def make_manifest(n: int = 70) -> Manifest:
         sha256=random.integers(0, 256, (n, 32), dtype=np.uint8),
         ignored={"hidden": 2},
     )
-
-
-def make_recipe(manifest: Manifest, **changes) -> Recipe:
-    fields = {
-        "manifest_digest": manifest.digest,
-        "model": "fake",
-        "weights_sha256": "0" * 64,
-        "layers": (),
-        "pooling": "avg",
-        "input_size": 8,
-        "resize": "crop",
-        "crop_fraction": 1.0,
-        "interpolation": "bicubic",
-        "preprocessing": "none",
-        "precision": "float32",
-        **changes,
-    }
-    return Recipe(**fields)
 
 
 WIDTH = 32_768  # 128 KiB a row: blocks of 32
@@ -118,7 +111,11 @@ class TestStore:
         assert np.array_equal(table.sha256, manifest.sha256[kept])
         assert np.array_equal(table.split, manifest.split[kept])
         assert table.class_names == ("a", "b\udcff")
-        assert (table.dataset, table.model, table.key) == ("some-photos", "fake", recipe.key)
+        assert (table.dataset, table.model, table.key) == (
+            "some-photos",
+            "efficientnet-lite0",
+            recipe.key,
+        )
         assert table.n_found == 70
         assert table.skipped == {"corrupt or truncated image": 2}
 
@@ -148,7 +145,7 @@ class TestStore:
 
     def test_its_place_is_dataset_model_and_key(self, tmp_path, recipe):
         path = cache.store_path(tmp_path, "photos", recipe)
-        assert path == tmp_path / "photos" / f"fake-{recipe.key[:8]}.zarr"
+        assert path == tmp_path / "photos" / f"efficientnet-lite0-{recipe.key[:8]}.zarr"
 
     def test_the_skipped_are_listed_safely(self, tmp_path, manifest, store):
         status = np.zeros(70, np.uint8)
@@ -252,7 +249,7 @@ class TestFinding:
             blocks=1,
         )
         assert cache.find_store(tmp_path / "cache") == path
-        assert cache.find_store(tmp_path / "cache", model="fake") == store
+        assert cache.find_store(tmp_path / "cache", model="efficientnet-lite0") == store
         assert len(cache.list_stores(tmp_path / "cache")) == 3
 
     def test_none_says_what_to_run(self, tmp_path):
@@ -286,6 +283,8 @@ class TestFinding:
         ("interpolation", "bilinear"),
         ("preprocessing", "tf"),
         ("precision", "bfloat16"),
+        ("augment", "hflip"),
+        ("views", 2),
         ("dtype", "float16"),
         ("decoder", "opencv"),
         ("colour", "bgr"),
@@ -301,7 +300,35 @@ def test_fault_31_every_field_of_the_recipe_makes_another_key(manifest, field, v
 
 def test_every_field_is_in_that_test():
     marks = test_fault_31_every_field_of_the_recipe_makes_another_key.pytestmark
-    assert {values[0] for values in marks[0].args[1]} == set(Recipe.__dataclass_fields__)
+    fields = {*Recipe.__dataclass_fields__, *BackboneRecipe.__dataclass_fields__} - {"backbones"}
+    assert {values[0] for values in marks[0].args[1]} == fields
+
+
+def test_two_backbones_are_another_recipe_than_each_and_than_the_other_order(recipe):
+    first = recipe.backbones[0]
+    second = replace(first, model="vgg16", input_size=150)
+    orders = ((first,), (second,), (first, second), (second, first))
+    recipes = [replace(recipe, backbones=order) for order in orders]
+    assert len({each.key for each in recipes}) == 4
+    assert recipes[2].model == "efficientnet-lite0+vgg16"
+    assert Recipe.from_dict(recipes[2].to_dict()) == recipes[2]
+
+
+def test_a_recipe_is_told_to_people_with_what_differs_side_by_side(recipe):
+    first = recipe.backbones[0]
+    second = replace(first, model="vgg16", input_size=150, layers=("block4_pool", "block5_pool"))
+    both = replace(recipe, backbones=(first, second), augment="hflip", views=2).to_dict()
+    told = flatten_recipe(both)
+    assert told["model"] == "efficientnet-lite0 + vgg16"
+    assert told["input_size"] == "224 + 150"
+    assert told["layers"] == "- + block4_pool, block5_pool"
+    assert told["resize"] == "crop"
+    assert told["pooling"] == "avg"
+    assert "backbones" not in told
+    assert describe_augment(both) == ["mirrored beside"]
+    assert describe_augment({**both, "views": 1}) == ["mirrored and averaged"]
+    assert describe_augment(recipe.to_dict()) == []
+    assert flatten_recipe(recipe.to_dict())["model"] == "efficientnet-lite0"
 
 
 def test_a_recipe_survives_json(recipe):

@@ -11,7 +11,8 @@ from pipeline import cache
 from pipeline.cache.writer import StoreWriter
 from pipeline.errors import CacheCorruptError, CacheError, CacheNotFoundError
 from pipeline.records import Recipe
-from tests.cache.test_cache import fill, make_manifest, make_recipe
+from tests.cache.test_cache import fill, make_manifest
+from tests.made_stores import make_recipe
 
 READERS = (cache.read_info, cache.read_states, cache.read_features)
 
@@ -121,16 +122,16 @@ class TestDamage:
 
 
 class TestAltered:
-    @pytest.mark.parametrize(("field", "value"), [("model", "vgg16"), ("input_size", 224)])
+    @pytest.mark.parametrize(("field", "value"), [("model", "vgg16"), ("input_size", 225)])
     def test_the_recipe(self, store, field, value):
-        edit(store, lambda a: a["recipe"].update({field: value}))
+        edit(store, lambda a: a["recipe"]["backbones"][0].update({field: value}))
         for read in READERS:
             with pytest.raises(CacheCorruptError, match="the recipe was altered"):
                 read(store)
 
     def test_the_recipe_together_with_its_key(self, store):
         def change(attributes):
-            attributes["recipe"]["model"] = "vgg16"
+            attributes["recipe"]["backbones"][0]["model"] = "vgg16"
             attributes["key"] = Recipe.from_dict(attributes["recipe"]).key
 
         edit(store, change)

@@ -9,7 +9,8 @@ from pipeline import cache, durable
 from pipeline.cache import replacing
 from pipeline.cache.writer import StoreWriter
 from pipeline.errors import CacheError, CacheIncompleteError
-from tests.cache.test_cache import make_manifest, make_recipe
+from tests.cache.test_cache import make_manifest
+from tests.made_stores import make_recipe
 
 
 def make(path, value, *, blocks=None):

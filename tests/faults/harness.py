@@ -13,8 +13,8 @@ from pathlib import Path
 from pipeline import durable
 from pipeline.errors import CacheError
 
-# Who holds or held the lock, and time stamps of files: other content in every run.
-NOT_COMPARED = (".lock", ".lock.json", ".bin")
+# Who holds or held the lock, time stamps of files, how long runs took: other content every time.
+NOT_COMPARED = (".lock", ".lock.json", ".bin", ".runs.jsonl")
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

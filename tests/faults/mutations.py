@@ -17,7 +17,8 @@ from PIL import Image
 
 from pipeline import cache
 from pipeline.config import ExtractConfig
-from pipeline.stages.extract import extract, prepare
+from pipeline.extraction.preparing import prepare
+from pipeline.stages.extract import extract
 from tests.conftest import MeanColourEngine
 from tests.faults.pictures import encode, exif_of
 

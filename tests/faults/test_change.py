@@ -12,8 +12,9 @@ from pipeline.backbones.batching import pad_batch
 from pipeline.cache import layout
 from pipeline.config import ExtractConfig
 from pipeline.errors import BackboneError, CacheMismatchError
+from pipeline.extraction.preparing import prepare
 from pipeline.extraction.versions import is_known_here
-from pipeline.stages.extract import extract, prepare
+from pipeline.stages.extract import extract
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import files_of
 
@@ -229,7 +230,7 @@ def test_fault_30_the_same_weights_name_with_other_bytes_is_another_key(tmp_path
 def test_fault_34_a_wrong_range_of_values_is_an_error(wrong):
     images = np.zeros((2, 8, 8, 3), wrong)
     with pytest.raises(BackboneError, match="takes uint8 images"):
-        pad_batch(images, batch_size=4, image_size=8)
+        pad_batch((images,), batch_size=4, image_sizes=(8,))
 
 
 class TestWhoComputedIt:

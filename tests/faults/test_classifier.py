@@ -19,18 +19,20 @@ from rich.console import Console
 from pipeline import artifacts, cache
 from pipeline.artifacts import description
 from pipeline.backbones.engines import open_engine
+from pipeline.backbones.network import Network
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
 from pipeline.cache import layout
 from pipeline.classifiers import class_scores
 from pipeline.config import CLASSIFIERS, ExtractConfig, FitConfig
 from pipeline.errors import CacheError, ClassifierNotFoundError, FeatureMismatchError
+from pipeline.extraction.preparing import prepare
 from pipeline.predictions import parse_predictions
 from pipeline.printing import render_report
 from pipeline.records import Status
 from pipeline.stages import fit as fit_stage
 from pipeline.stages import report as report_stage
-from pipeline.stages.extract import extract, prepare
+from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit, fit_table
 from pipeline.stages.report import report
 from tests.conftest import MeanColourEngine, save_photo
@@ -259,8 +261,8 @@ def test_fault_50_copies_across_a_given_split_are_said(photos, tmp_path, engine)
 def lite0():
     """The embedded network in the engine that runs on every CPU, in batches of four."""
     spec = get_spec("efficientnet-lite0")
-    weights = resolve_weights(spec, "imagenet")
-    return open_engine(spec, weights, batch_size=4, device="cpu", engine="openvino")
+    network = Network.of(spec, resolve_weights(spec, "imagenet"))
+    return open_engine(network, batch_size=4, device="cpu", engine="openvino")
 
 
 @pytest.fixture(scope="module")
@@ -280,14 +282,14 @@ KERAS_READS_A_VARIABLE = (
 @pytest.mark.filterwarnings(KERAS_READS_A_VARIABLE)
 @pytest.mark.parametrize("clf", CLASSIFIERS)
 def test_fault_51_one_image_is_the_same_image_in_a_batch_bit_for_bit(lite0, images, tmp_path, clf):
-    batches = [images[start : start + 4] for start in range(0, len(images), 4)]
+    batches = [(images[start : start + 4],) for start in range(0, len(images), 4)]
     features = np.concatenate(list(lite0.infer_many(batches)))
     table = make_table(n_classes=2, features=features, labels=np.arange(40, dtype=np.int32) % 2)
     model = save_and_load(table, FitConfig(clf=clf), tmp_path)
     together = class_scores(model.classifier, features, n_classes=2)
     assert (together.argmax(axis=1) == table.labels).mean() > 0.9
     for number in (0, 1, 7, 39):
-        values = lite0.infer(images[number : number + 1])
+        values = lite0.infer((images[number : number + 1],))
         np.testing.assert_array_equal(values[0], features[number])
         alone = class_scores(model.classifier, values, n_classes=2)
         np.testing.assert_array_equal(alone[0], together[number])

@@ -24,8 +24,9 @@ from pipeline.errors import (
     CacheMismatchError,
     CacheNotFoundError,
 )
+from pipeline.extraction.preparing import prepare
 from pipeline.records import FORMAT_VERSION
-from pipeline.stages.extract import extract, prepare
+from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from pipeline.stages.report import report
 from pipeline.stages.verify import repair, settings_of, verify

@@ -19,8 +19,9 @@ import zarr
 from pipeline import cache
 from pipeline.config import ExtractConfig, FitConfig
 from pipeline.errors import ClassifierError, EmptyDatasetError
+from pipeline.extraction.preparing import prepare
 from pipeline.records import Oddity, Status
-from pipeline.stages.extract import extract, prepare
+from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from tests.conftest import REPOSITORY, MeanColourEngine, save_photo
 from tests.faults.pictures import PICTURES, Picture, png, png_bomb
@@ -35,7 +36,7 @@ class QuadrantEngine(MeanColourEngine):
     width = 12
 
     def infer_many(self, batches):
-        for images in batches:
+        for (images,) in batches:
             half = images.shape[1] // 2
             halves = (slice(None, half), slice(half, None))
             parts = [images[:, y, x] for y in halves for x in halves]
@@ -263,7 +264,8 @@ import json, resource, sys
 from pathlib import Path
 from tests.conftest import MeanColourEngine
 from tests.faults.test_input import config_for
-from pipeline.stages.extract import extract, prepare
+from pipeline.extraction.preparing import prepare
+from pipeline.stages.extract import extract
 root, cache_dir, megabytes, workers = sys.argv[1:]
 job = prepare(config_for(Path(root), Path(cache_dir), workers=int(workers)))
 in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()

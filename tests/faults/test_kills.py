@@ -24,8 +24,9 @@ from pipeline.errors import (
     CacheNotFoundError,
     OutOfMemoryError,
 )
+from pipeline.extraction.preparing import prepare
 from pipeline.images import reading
-from pipeline.stages.extract import extract, prepare
+from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import count_steps, fail_at, files_of, kill_at, lose_power
@@ -294,9 +295,25 @@ class TestOneRun:
         assert done.n_cached == 12
         assert notes[-1] == "Out of memory with batches of 4: going on with 2."
 
+    def test_fault_12_the_size_that_fitted_is_remembered_for_this_model_and_device(self, scenario):
+        sizes = []
+
+        def open_engine(job):
+            sizes.append(job.batch_size)
+            return Hungry(job.batch_size)
+
+        done = extract(scenario.prepare(), open_engine)
+        assert sizes == [16, 8, 4, 2]
+        assert (done.batch_size, done.n_left) == (2, 0)
+        assert scenario.prepare().batch_size == 2
+        assert scenario.prepare(precision="bfloat16").batch_size == 16
+        assert scenario.prepare(batch_size=8).batch_size == 8
+        extract(scenario.prepare(overwrite=True), open_engine)
+        assert sizes == [16, 8, 4, 2, 2]
+
     def test_fault_12_one_image_that_does_not_fit_is_a_clear_error(self, scenario):
         def open_engine(job):
-            with memory_checked("cpu", job.config.batch_size):
+            with memory_checked("cpu", job.batch_size):
                 raise MemoryError("std::bad_alloc")
 
         with pytest.raises(OutOfMemoryError, match=r"batches of 1 images.*smaller --model"):

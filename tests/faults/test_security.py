@@ -83,12 +83,13 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 import numpy as np
 from pipeline.backbones.engines import open_engine
+from pipeline.backbones.network import Network
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import fetch_weights
 from pipeline.errors import WeightsNotFoundError
 lite0 = get_spec("efficientnet-lite0")
-engine = open_engine(lite0, fetch_weights(lite0, "imagenet"), image_size=32, device="cpu")
-engine.infer(np.zeros((1, 32, 32, 3), np.uint8))
+network = Network.of(lite0, fetch_weights(lite0, "imagenet"), image_size=32)
+open_engine(network, device="cpu").infer((np.zeros((1, 32, 32, 3), np.uint8),))
 try:
     fetch_weights(get_spec("vgg16"), "imagenet")
 except WeightsNotFoundError as error:

@@ -22,7 +22,8 @@ from pipeline.errors import (
     CacheLockedError,
     CacheNotFoundError,
 )
-from pipeline.stages.extract import extract, prepare
+from pipeline.extraction.preparing import prepare
+from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from pipeline.stages.verify import repair
 from tests.conftest import MeanColourEngine, save_photo
@@ -94,6 +95,14 @@ def hold(config, after, reached, go):
     extract(prepare(config), lambda job: WaitingEngine(after, reached, go))
 
 
+def wait_for_blocks(store, n_blocks):
+    """Wait until so many blocks are committed: they are written while the next are computed."""
+    deadline = time.monotonic() + LONGEST
+    while cache.count_committed(store) < n_blocks:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 class Holder:
     """A process that extracts and stops in its engine, with the lock in its hands."""
 
@@ -145,6 +154,7 @@ class TestSameKey:
             said = re.escape(f"process {holder.process.pid} on {platform.node()}, since ")
             says = rf"{job.store} is being written by {said}20\d\d-\d\d-\d\dT[\d:]+\+00:00 "
             says += r"\(`pipeline extract --dataset 'the photos'`\)\. Wait for it to end"
+            wait_for_blocks(job.store, 1)
             before = files_of(job.store)
             for second in (
                 lambda: extract(job, no_engine),
@@ -162,6 +172,7 @@ class TestSameKey:
     def test_fault_16_a_lock_left_by_a_kill_is_free_at_once(self, config, expected):
         job = prepare(config)
         with Holder(config, after=2 * BLOCK) as holder:
+            wait_for_blocks(job.store, 1)
             os.kill(holder.process.pid, signal.SIGKILL)
             holder.process.join(LONGEST)
             assert holder.process.exitcode == -signal.SIGKILL

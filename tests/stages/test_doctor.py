@@ -59,7 +59,7 @@ class Machine:
             raise self.broken[name]
         return self.modules.get(name, SimpleNamespace())
 
-    def open_engine(self, spec, weights, *, batch_size, device, engine):
+    def open_engine(self, network, *, batch_size, device, engine):
         self.opened.append((engine, device))
         return SimpleNamespace(
             versions={"keras": "3.15.1", "openvino": "2026.4.1-22982-releases"},
@@ -68,6 +68,7 @@ class Machine:
         )
 
     def infer(self, images):
+        (images,) = images
         np.testing.assert_array_equal(images, golden_picture(224)[np.newaxis])
         return self.values[np.newaxis]
 

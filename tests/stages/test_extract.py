@@ -11,8 +11,9 @@ import zarr
 from pipeline import cache
 from pipeline.config import ExtractConfig
 from pipeline.errors import CacheLockedError, ConfigError, EmptyDatasetError
+from pipeline.extraction.preparing import prepare
 from pipeline.records import Split
-from pipeline.stages.extract import estimate, extract, prepare
+from pipeline.stages.extract import estimate, extract
 from tests.conftest import MeanColourEngine, save_photo
 
 
@@ -241,7 +242,8 @@ import sys, time, pathlib
 sys.path.insert(0, sys.argv[3])
 from tests.conftest import MeanColourEngine
 from tests.stages.test_extract import make_config
-from pipeline.stages.extract import extract, prepare
+from pipeline.extraction.preparing import prepare
+from pipeline.stages.extract import extract
 class Slow(MeanColourEngine):
     def infer_many(self, batches):
         for values in super().infer_many(batches):

@@ -7,12 +7,14 @@ import pytest
 
 from pipeline import artifacts, classifiers
 from pipeline.config import CLASSIFIERS, FitConfig
-from pipeline.errors import ClassifierError, ConfigError
+from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
 from pipeline.predictions import parse_predictions
 from pipeline.records import Report, Split
+from pipeline.splits import draw_folds, split_rows
 from pipeline.stages import fit as stage
 from pipeline.stages.fit import fit, fit_table
 from tests.feature_tables import hashes, make_table
+from tests.test_views import add_mirror
 
 
 @pytest.fixture
@@ -166,6 +168,83 @@ def test_cross_validation_is_reported_beside_the_test_accuracy():
 def test_default_c_is_named():
     assert fit_table(make_table(), FitConfig()).report.settings["C"] == 0.62
     assert fit_table(make_table(), FitConfig(clf="knn")).report.settings["C"] is None
+
+
+@pytest.mark.parametrize("clf", CLASSIFIERS)
+def test_both_views_of_the_training_images_and_of_no_others_are_fitted_on(clf):
+    table = add_mirror(make_table(spread=0.8))
+    fitted = fit_table(table, FitConfig(clf=clf))
+    tested = set(parse_predictions(fitted.predictions)["path"])
+    trains = np.array([path not in tested for path in table.paths])
+    scaler = fitted.classifier[0]
+    assert (trains.sum(), len(tested)) == (48, 12)
+    assert scaler.n_samples_seen_ == 96
+    both = table.features[trains].reshape(96, 8)
+    np.testing.assert_allclose(scaler.mean_, both.mean(axis=0), atol=1e-6)
+
+
+def test_the_classifier_is_asked_about_the_average_of_the_views():
+    table = make_table(spread=1.5)
+    mirrored = add_mirror(table, shift=5.0)
+    fitted = fit_table(mirrored, FitConfig())
+    X = table.features + np.float32(2.5)
+    scores = classifiers.class_scores(fitted.classifier, X, n_classes=3)
+    expected = dict(zip(table.paths, scores, strict=True))
+    frame = parse_predictions(fitted.predictions)
+    found = frame[[f"score:{name}" for name in table.class_names]].to_numpy()
+    np.testing.assert_allclose(found, [expected[path] for path in frame["path"]], rtol=1e-3)
+
+
+def test_a_report_on_two_views_counts_images():
+    table = make_table(spread=0.8, n_found=63, skipped={"not an image": 3})
+    one = fit_table(table, FitConfig(cv=4)).report
+    two = fit_table(add_mirror(table), FitConfig(cv=4)).report
+    assert (two.n_train, two.n_test, two.n_found) == (48, 12, 63)
+    assert sum(scores["n_train"] for scores in two.per_class) == 48
+    assert np.array(two.confusion_matrix).sum() == 12
+    assert (two.settings, two.baseline, two.split) == (one.settings, one.baseline, one.split)
+    assert two.recipe["views"] == 2
+    assert all(
+        accuracy * 12 == pytest.approx(round(accuracy * 12)) for accuracy in two.cv["scores"]
+    )
+
+
+def test_cross_validation_takes_the_views_apart():
+    table = add_mirror(make_table(spread=2.0))
+    table.features[:, 8:] += np.random.default_rng(1).normal(size=(60, 8))
+    found = fit_table(table, FitConfig(clf="knn", cv=4)).report.cv["scores"]
+    train = split_rows(table, test_size=0.2, seed=42).train
+    fold = draw_folds(table, train, n_folds=4, seed=42)
+    classifier = classifiers.make_classifier("knn", n_samples=len(train))
+    X, y = table.features[train], table.labels[train]
+    joined, apart = (
+        classifiers.cross_validate(classifier, X, y, fold=fold, n_views=n_views)[0]
+        for n_views in (1, 2)
+    )
+    assert found == apart != joined
+
+
+@pytest.mark.parametrize("clf", ["knn", "logreg"])
+def test_the_views_of_an_image_are_never_on_both_sides(clf, monkeypatch):
+    monkeypatch.setattr(classifiers, "N_NEIGHBORS", 1)
+    noise = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    table = add_mirror(make_table(n_per_class=100, features=noise))
+    report = fit_table(table, FitConfig(clf=clf, cv=5, C=None if clf == "knn" else 1e3)).report
+    # What has seen the other view of an image knows it; what has not guesses among three.
+    assert max(report.accuracy, report.cv["mean"]) < 0.5
+
+
+def test_fault_44_the_second_view_must_be_finite_too():
+    table = add_mirror(make_table())
+    table.features[59, 8] = np.inf
+    with pytest.raises(ClassifierError, match="Row 59 of the transfer values is not finite"):
+        fit_table(table, FitConfig())
+
+
+def test_rows_that_are_no_two_views_are_refused():
+    table = add_mirror(make_table())
+    with pytest.raises(FeatureMismatchError, match="15 transfer values cannot hold 2 views"):
+        fit_table(replace(table, features=table.features[:, :15]), FitConfig())
 
 
 def test_settings_that_the_classifier_lacks_are_refused():

@@ -76,28 +76,33 @@ def test_only_some(tmp_path):
     assert list_cache(tmp_path / "nothing") == []
 
 
+BACKBONE = {"model": "vgg16", "layers": [], "input_size": 224, "resize": "crop"}
 RECIPE = {
-    "model": "vgg16",
-    "layers": [],
+    "backbones": [BACKBONE],
     "pooling": "avg",
-    "input_size": 224,
-    "resize": "crop",
+    "augment": "none",
+    "views": 1,
     "precision": "float32",
     "dtype": "float32",
 }
+LITE0 = {**BACKBONE, "model": "efficientnet-lite0", "layers": ["top"], "input_size": 150}
 
 
 @pytest.mark.parametrize(
     ("recipe", "settings", "words"),
     [
         ({}, {}, ()),
-        ({"input_size": 150}, {}, ("150 px",)),
-        ({"resize": "squash"}, {}, ("squash",)),
-        ({"layers": ["a", "b"], "pooling": "none"}, {}, ("layer a", "layer b", "pooling none")),
+        ({"backbones": [{**BACKBONE, "input_size": 150}]}, {}, ("150 px",)),
+        ({"backbones": [{**BACKBONE, "resize": "squash"}]}, {}, ("squash",)),
+        ({"backbones": [{**BACKBONE, "layers": ["a", "b"]}]}, {}, ("layer a", "layer b")),
+        ({"backbones": [BACKBONE, LITE0]}, {}, ("150 px", "layer top")),
+        ({"pooling": "none"}, {}, ("pooling none",)),
+        ({"augment": "hflip"}, {}, ("mirrored and averaged",)),
+        ({"augment": "hflip", "views": 2}, {}, ("mirrored beside",)),
         ({"precision": "bfloat16", "dtype": "float16"}, {}, ("bfloat16", "kept as float16")),
         ({}, {"weights": "random", "limit": 5}, ("weights random", "limit 5")),
         ({}, {"weights": "/my/own.h5"}, ("weights own.h5",)),
-        ({"model": "of the future"}, {}, ("224 px", "crop")),
+        ({"backbones": [{**BACKBONE, "model": "of the future"}]}, {}, ("224 px", "crop")),
     ],
 )
 def test_what_sets_a_store_apart(recipe, settings, words):

@@ -1,0 +1,141 @@
+"""Settle what an extraction is, without loading a network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from math import inf
+
+from pipeline.backbones.network import Network, Part
+from pipeline.backbones.precision import resolve_precision
+from pipeline.backbones.specs import BackboneSpec, get_specs, name_model
+from pipeline.backbones.weights import fetch_weights, resolve_weights
+from pipeline.cache import store_path
+from pipeline.config import ExtractConfig, check_at_least
+from pipeline.datasets import load_manifest
+from pipeline.errors import ConfigError
+from pipeline.extraction.job import ExtractJob
+from pipeline.images import DECODER
+from pipeline.records import BackboneRecipe, OnProgress, Recipe
+
+
+def prepare(
+    config: ExtractConfig,
+    *,
+    on_progress: OnProgress | None = None,
+    on_download: OnProgress | None = None,
+    offline: bool = False,
+) -> ExtractJob:
+    """Settle what an extraction is: its rows, its recipe and its store.
+
+    Parameters
+    ----------
+    config : ExtractConfig
+    on_progress : callable, optional
+        Called with (images hashed, images in all).
+    on_download : callable, optional
+        Called with (bytes of the weights received, bytes in all), if they are not here yet.
+    offline : bool
+        Download nothing, for weights that are not here are an error, and write nothing.
+
+    Raises
+    ------
+    DatasetError, ConfigError, WeightsNotFoundError
+    """
+    started = time.monotonic()
+    specs = get_specs(config.model)
+    sizes = [config.image_size or spec.input_size for spec in specs]
+    for spec, size in zip(specs, sizes, strict=True):
+        check_at_least(f"--image-size of {spec.name}", size, spec.smallest_size)
+    if len(specs) > 1 and config.weights not in ("imagenet", "random"):
+        raise ConfigError(
+            f"--weights {config.weights} cannot belong to both of {config.model}. Expected: "
+            "imagenet or random."
+        )
+    layers = assign_layers(specs, config.layers)
+    precision = resolve_precision(config.precision, device=config.device)
+    parts = tuple(
+        Part(
+            spec=spec,
+            weights=resolve_weights(spec, config.weights)
+            if offline
+            else fetch_weights(spec, config.weights, on_progress=on_download),
+            image_size=size,
+            layers=layers[spec.name],
+        )
+        for spec, size in zip(specs, sizes, strict=True)
+    )
+    manifest = load_manifest(
+        config.dataset,
+        data_dir=config.data_dir,
+        label_column=config.label_column,
+        limit=config.limit,
+        cache_dir=None if offline else config.cache_dir,
+        on_progress=on_progress,
+    )
+    recipe = Recipe(
+        manifest_digest=manifest.digest,
+        backbones=tuple(_describe_part(part, config.resize) for part in parts),
+        pooling=config.pooling,
+        precision=precision,
+        decoder=DECODER,
+        augment=config.augment,
+        views=config.views,
+        dtype=config.dtype,
+    )
+    return ExtractJob(
+        config=config,
+        manifest=manifest,
+        network=Network(
+            parts=parts,
+            pooling=config.pooling,
+            mirrored=config.augment == "hflip",
+            views=config.views,
+        ),
+        recipe=recipe,
+        store=store_path(config.cache_dir, manifest.name, recipe),
+        deadline=started + (inf if config.max_time is None else config.max_time),
+    )
+
+
+def _describe_part(part: Part, resize: str | None) -> BackboneRecipe:
+    return BackboneRecipe(
+        model=part.spec.name,
+        weights_sha256=part.weights.sha256,
+        layers=part.layers,
+        input_size=part.image_size,
+        resize=resize or part.spec.resize,
+        crop_fraction=part.spec.crop_fraction,
+        interpolation=part.spec.interpolation,
+        preprocessing=part.spec.preprocessing,
+    )
+
+
+def assign_layers(
+    specs: Sequence[BackboneSpec], layers: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """Return which layers are wanted of each backbone, by its name.
+
+    Parameters
+    ----------
+    specs : sequence of BackboneSpec
+    layers : sequence of str
+        Plain names for a single backbone; "MODEL:NAME" for one of several.
+
+    Raises
+    ------
+    ConfigError
+        If a layer does not say which backbone it belongs to.
+    """
+    if len(specs) == 1:
+        return {specs[0].name: tuple(layers)}
+    wanted: dict[str, tuple[str, ...]] = {spec.name: () for spec in specs}
+    for layer in layers:
+        model, _, name = layer.partition(":")
+        if not name or name_model(model) not in wanted:
+            raise ConfigError(
+                f"--layer {layer!r} does not say of which backbone. With several it is written "
+                f"MODEL:LAYER, for example {specs[0].name}:{layer}."
+            )
+        wanted[name_model(model)] += (name,)
+    return wanted
