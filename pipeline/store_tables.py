@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from pipeline.datasets.resolve import describe_size
-from pipeline.records import flatten_recipe, printable
+from pipeline.records import WAITS, describe_waits, flatten_recipe, printable
 
 if TYPE_CHECKING:
     from pipeline.cache import Verification
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 N_PATHS = 3
 N_CLASSES = 20
+N_RUNS = 5
 _COLUMNS = ("store", "values", "size", "state", "fits", "used ago")
 _NUMBERS = ("values", "size", "fits", "used ago")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -124,6 +125,7 @@ def render_details(details: StoreDetails) -> Text:
         ("libraries", _list_versions(provenance.get("versions", {}))),
         *(("agreeing", _list_versions(v)) for v in provenance.get("agreeing_versions", [])),
         *(("copied from", source["store"]) for source in provenance.get("copied_from", [])),
+        *(("run", _say_run(run)) for run in details.runs[-N_RUNS:]),
     ]
     rows = [
         ("images", f"{entry.n_rows:,} = {details.n_usable:,} with values + {n_skipped:,} without"),
@@ -152,6 +154,17 @@ def render_details(details: StoreDetails) -> Text:
         for name, value in flatten_recipe(details.recipe).items()
     ]
     return _sections(title, {"On disk": on_disk, "Images": rows, "Recipe": recipe, "Made by": made})
+
+
+def _say_run(run: Mapping[str, Any]) -> str:
+    """Return when a run ended, how much it did, and what it waited for."""
+    ledger: Mapping[str, float] = run.get("ledger", {})
+    waits = {name: ledger[name] for name in WAITS if name in ledger}
+    return (
+        f"{run.get('ended', '?')}: {run.get('n_computed', 0):,} computed, "
+        f"{run.get('n_copied', 0):,} copied in {sum(waits.values()):.1f} s, "
+        f"waiting for {describe_waits(waits)}"
+    )
 
 
 def _name_split(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.records import Estimate, Extraction, printable
+from pipeline.records import Estimate, Extraction, describe_waits, printable
 
 if TYPE_CHECKING:
     from pipeline.stages.datasets import DatasetEntry
@@ -52,19 +52,10 @@ def render_extraction(extraction: Extraction) -> Text:
 
 def _describe_speed(extraction: Extraction) -> str:
     n, seconds = extraction.n_computed, extraction.seconds
-    speed = f"{n / max(seconds, 1e-9):,.0f} images/s" if n >= _ENOUGH_TO_TIME else f"{n:,} images"
-    return f"{seconds:.1f} s, {speed} with {extraction.engine}"
-
-
-def describe_waits(waits: Mapping[str, float]) -> str:
-    """Return what was waited for, the longest first, without what is below half a percent."""
-    total = sum(waits.values()) or 1.0
-    parts = sorted(waits.items(), key=lambda item: -item[1])
-    return ", ".join(
-        f"{name} {seconds:.1f} s ({seconds / total:.0%})"
-        for name, seconds in parts
-        if seconds / total >= 0.005
-    )
+    start = extraction.ledger.start if extraction.ledger else 0.0
+    speed = f"{n / max(seconds - start, 1e-9):,.0f} images/s"
+    after = f", {speed} after the start" if n >= _ENOUGH_TO_TIME else f", {n:,} images"
+    return f"{seconds:.1f} s with {extraction.engine}{after}"
 
 
 def render_estimate(estimate: Estimate) -> Text:

@@ -30,6 +30,7 @@ from pipeline.machine import find_version
 
 FORMAT = "transfer-values network"
 FORMAT_VERSION = 1
+_FOLDER = "networks"
 _DESCRIPTION = "network.json"
 _FILES = ("network.xml", "network.bin")
 
@@ -57,7 +58,7 @@ class ConvertedNetwork:
 
 def converted_path(cache_dir: Path, network: Network) -> Path:
     """Return the folder that a converted network is kept in."""
-    return cache_dir / "networks" / f"{network.name}-{network.key[:8]}.openvino"
+    return cache_dir / _FOLDER / f"{network.name}-{network.key[:8]}.openvino"
 
 
 def find_converted(cache_dir: Path, network: Network) -> ConvertedNetwork | None:
@@ -80,6 +81,12 @@ def find_converted(cache_dir: Path, network: Network) -> ConvertedNetwork | None
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def list_partial(cache_dir: Path) -> list[Path]:
+    """Return the folders in which networks are being converted, or were when a run was killed."""
+    found = (cache_dir / _FOLDER).glob(".*.openvino.*.partial")
+    return sorted(path for path in found if path.is_dir() and not path.is_symlink())
 
 
 @contextmanager

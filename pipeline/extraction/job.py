@@ -24,7 +24,7 @@ from pipeline.records import Manifest, Recipe, Status
 
 # OpenVINO is as fast in small batches, which take less memory and waste less when they are not
 # full (benchmarks/README.md); a GPU is not.
-AUTO_BATCH_SIZES = {"openvino": 16, "keras": 64}
+AUTO_BATCH_SIZES = {"openvino": 8, "keras": 64}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,11 @@ class ComputedRows:
         self._width = engine.width
         self._stopwatch = stopwatch
         self._on_rows = on_rows
-        self._images = read_batches(job.manifest, batches, job.geometries, workers=job.workers)
+        # Small batches are no reason for a decoding thread to wait.
+        ahead = max(2, math.ceil(2 * job.workers / engine.batch_size))
+        self._images = read_batches(
+            job.manifest, batches, job.geometries, workers=job.workers, ahead=ahead
+        )
         self._decoded: deque[ImageBatch] = deque()
         self._values = iter(engine.infer_many(self._decode()))
         self._rest = Rows.join([], width=self._width)

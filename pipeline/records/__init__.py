@@ -9,17 +9,20 @@ from pipeline.records.recipe import (
     flatten_recipe,
 )
 from pipeline.records.results import (
+    WAITS,
     Estimate,
     Extraction,
     FitResult,
     OnProgress,
     Report,
     TimeLedger,
+    describe_waits,
 )
 from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Oddity, Split, Status
 
 __all__ = [
     "FORMAT_VERSION",
+    "WAITS",
     "BackboneRecipe",
     "Estimate",
     "Extraction",
@@ -38,6 +41,7 @@ __all__ = [
     "csv_path",
     "decode_names",
     "describe_augment",
+    "describe_waits",
     "encode_names",
     "flatten_recipe",
     "printable",

@@ -129,6 +129,10 @@ class FitResult:
         return {**self.report.to_dict(), "folder": folder, "reused": self.reused}
 
 
+WAITS = ("start", "decoding", "inference", "hashing", "writing", "rest")
+"""What an extraction can wait for; see `TimeLedger`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLedger:
     """What an extraction waited for, in seconds of the clock.
@@ -157,8 +161,7 @@ class TimeLedger:
     @property
     def waits(self) -> dict[str, float]:
         """The seconds of each thing that was waited for; together the whole time."""
-        names = ("start", "decoding", "inference", "hashing", "writing", "rest")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in WAITS}
 
     @property
     def total(self) -> float:
@@ -177,6 +180,17 @@ class TimeLedger:
         return {
             name: round(value, 3) for name, value in {**asdict(self), "total": self.total}.items()
         }
+
+
+def describe_waits(waits: Mapping[str, float]) -> str:
+    """Return what was waited for, the longest first, without what is below half a percent."""
+    total = sum(waits.values()) or 1.0
+    parts = sorted(waits.items(), key=lambda item: -item[1])
+    return ", ".join(
+        f"{name} {seconds:.1f} s ({seconds / total:.0%})"
+        for name, seconds in parts
+        if seconds / total >= 0.005
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

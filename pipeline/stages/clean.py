@@ -18,6 +18,7 @@ from pipeline.artifacts.leftovers import (
     remove_partial_fits,
 )
 from pipeline.artifacts.leftovers import list_foreign as list_foreign_fits
+from pipeline.backbones.converted import list_partial
 from pipeline.cache import (
     Leftover,
     Outline,
@@ -40,8 +41,8 @@ from pipeline.durable import remove
 from pipeline.errors import CacheError, CacheLockedError
 from pipeline.invocation import extract_command
 
-# An index is written without a lock, in far less time.
-SECONDS_TO_WRITE_AN_INDEX = 3600
+# An index is written, and a network converted, without a lock, in far less time.
+SECONDS_TO_WRITE_AN_INDEX = SECONDS_TO_CONVERT = 3600
 
 _INDEX = re.compile(r"\.hashes-[0-9a-f]{8}\.bin")
 _PARTIAL_INDEX = re.compile(r"\.\.hashes-[0-9a-f]{8}\.bin\.[0-9a-f]{8}\.partial")
@@ -128,6 +129,9 @@ def clean_cache(cache_dir: Path, *, superseded: bool = False, dry_run: bool = Fa
                 cleaning.keep(folder, "a link: clean the cache that it leads to by its own path")
         elif folder.is_dir():
             _clean_folder(folder, cleaning, superseded=superseded)
+    for folder in list_partial(cache_dir):
+        if _age(folder) > SECONDS_TO_CONVERT:
+            _remove(folder, "a network half converted", cleaning)
     return cleaning
 
 
@@ -276,9 +280,13 @@ def _clean_indexes(folder: Path, outlines: Iterable[Outline], cleaning: Cleaning
             why = "hashes of files of which there is no store"
         else:
             continue
-        cleaning.removed.append(Removed(path=path, n_bytes=count_bytes(path), why=why))
-        if not cleaning.dry_run:
-            remove(path)
+        _remove(path, why, cleaning)
+
+
+def _remove(path: Path, why: str, cleaning: Cleaning) -> None:
+    cleaning.removed.append(Removed(path=path, n_bytes=count_bytes(path), why=why))
+    if not cleaning.dry_run:
+        remove(path)
 
 
 def _age(path: Path) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.cache import (
     find_holder,
     list_store_paths,
     read_outline,
+    read_runs,
     used_at,
 )
 from pipeline.errors import CacheError, ConfigError
@@ -195,6 +196,8 @@ class StoreDetails:
         Of the values that are there, and of the files that hold them.
     block_length, n_blocks, n_committed : int
     root : str
+    runs : sequence of mapping
+        What wrote into it and how long that took, the oldest first.
     """
 
     entry: StoreEntry
@@ -213,6 +216,7 @@ class StoreDetails:
     n_blocks: int
     n_committed: int
     root: str
+    runs: Sequence[Mapping[str, Any]]
 
     @property
     def ratio(self) -> float:
@@ -255,4 +259,5 @@ def describe_store(path: Path) -> StoreDetails:
         n_blocks=outline.n_blocks,
         n_committed=rows.n_committed,
         root=about.root,
+        runs=read_runs(path),
     )

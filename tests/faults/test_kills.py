@@ -303,13 +303,13 @@ class TestOneRun:
             return Hungry(job.batch_size)
 
         done = extract(scenario.prepare(), open_engine)
-        assert sizes == [16, 8, 4, 2]
+        assert sizes == [8, 4, 2]
         assert (done.batch_size, done.n_left) == (2, 0)
         assert scenario.prepare().batch_size == 2
-        assert scenario.prepare(precision="bfloat16").batch_size == 16
-        assert scenario.prepare(batch_size=8).batch_size == 8
+        assert scenario.prepare(precision="bfloat16").batch_size == 8
+        assert scenario.prepare(batch_size=5).batch_size == 5
         extract(scenario.prepare(overwrite=True), open_engine)
-        assert sizes == [16, 8, 4, 2, 2]
+        assert sizes == [8, 4, 2, 2]
 
     def test_fault_12_one_image_that_does_not_fit_is_a_clear_error(self, scenario):
         def open_engine(job):
