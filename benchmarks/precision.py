@@ -20,7 +20,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ import numpy as np
 from measure import ROOT, say
 from numpy.typing import NDArray
 from speed import describe_machine
-from tables import _print_table as print_table
+from tables import print_table as print_table
 
 from pipeline.cache import read_features, row_cosines
 from pipeline.config import FitConfig
@@ -79,16 +79,23 @@ def main() -> None:
     }
     print(f"{report['machine']['cpu']}, {report['machine']['cores']} cores\n`{report['command']}`")
     with tempfile.TemporaryDirectory(prefix="precision-") as name:
-        cache_dir = Path(name)
-        report["precision"] = [compare_precisions(data, cache_dir) for data in arguments.data]
+        for data in arguments.data:
+            report["precision"].append(compare_precisions(data, Path(name)))
+            write(report, arguments.json)
         print_precisions(report["precision"])
+        for data in arguments.data if arguments.augment else ():
+            for row in compare_variants(data, Path(name)):
+                report["augment"].append(row)
+                write(report, arguments.json)
         if arguments.augment:
-            for data in arguments.data:
-                report["augment"] += compare_variants(data, cache_dir)
             print_variants(report["augment"])
+
+
+def write(report: dict[str, Any], path: Path | None) -> None:
+    """Write what is known by now, so that nothing is lost if the rest fails."""
     report["load_after"] = os.getloadavg()
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    if path:
+        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -175,13 +182,18 @@ def compare_precisions(data: Path, cache_dir: Path) -> dict[str, Any]:
     }
 
 
-def compare_variants(data: Path, cache_dir: Path) -> list[dict[str, Any]]:
-    """Fit logreg and svm on bfloat16 values with and without mirror images, as JSON values."""
+def compare_variants(data: Path, cache_dir: Path) -> Iterator[dict[str, Any]]:
+    """Fit logreg and svm on bfloat16 values with and without mirror images.
+
+    Yields
+    ------
+    dict
+        What comes out for one classifier and variant, as JSON values.
+    """
     tables = {
         name: extract(data, cache_dir, "--precision", "bfloat16", *flags)
         for name, flags in VARIANTS.items()
     }
-    rows = []
     for clf in ("logreg", "svm"):
         plain: list[float] = []
         for name, table in tables.items():
@@ -189,18 +201,15 @@ def compare_variants(data: Path, cache_dir: Path) -> list[dict[str, Any]]:
             accuracies = [100 * outcome.accuracy for outcome in fit_splits(table, clf)]
             plain = plain or accuracies
             points = np.subtract(accuracies, plain).tolist()
-            rows.append(
-                {
-                    "data": data.name,
-                    "clf": clf,
-                    "variant": name,
-                    "percent": accuracies,
-                    "points": points,
-                    "mean_points": float(np.mean(points)),
-                    "standard_error": standard_error(points),
-                }
-            )
-    return rows
+            yield {
+                "data": data.name,
+                "clf": clf,
+                "variant": name,
+                "percent": accuracies,
+                "points": points,
+                "mean_points": float(np.mean(points)),
+                "standard_error": standard_error(points),
+            }
 
 
 def standard_error(values: Sequence[float]) -> float:

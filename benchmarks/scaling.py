@@ -17,7 +17,7 @@ import os
 import shlex
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -25,7 +25,7 @@ from typing import Any
 
 from measure import ROOT, Extraction, Row, Sample, run_rounds
 from speed import describe_machine
-from tables import _print_table as print_table
+from tables import print_table as print_table
 from tables import print_reasons
 
 DATA = ROOT.parent / "shared" / "data" / "cifar10-sample"
@@ -49,15 +49,15 @@ class Demand:
     what : str
     values : list of float
         One a round, or one for all; their median counts.
-    most : float or None
-        What it may be; None for a figure that nothing is demanded of.
+    most : float
+        What it may be.
     form : str
         How a value is written.
     """
 
     what: str
     values: list[float]
-    most: float | None
+    most: float
     form: str
 
     def to_cells(self) -> list[str]:
@@ -67,8 +67,8 @@ class Demand:
             self.what,
             write(median(self.values)),
             f"{write(min(self.values))}–{write(max(self.values))}",
-            "" if self.most is None else write(self.most),
-            "" if self.most is None else "yes" if median(self.values) <= self.most else "NO",
+            write(self.most),
+            "yes" if median(self.values) <= self.most else "NO",
         ]
 
 
@@ -85,18 +85,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scaling-") as cache_dir:
         flags = ["--dataset", str(arguments.data), "--device", "cpu", "--cache-dir", cache_dir]
         lite0 = [open_extraction("Lite0, bfloat16", n, [*LITE0, *flags]) for n in sizes]
-        vgg16 = [open_extraction("VGG16 at 150, flat", n, [*VGG16, *flags]) for n in VGG16_SIZES]
+        vgg16 = [open_extraction("VGG16 at 150, float32", n, [*VGG16, *flags]) for n in VGG16_SIZES]
         run_rounds([*lite0, *vgg16], arguments.rounds)
     report["load_after"] = os.getloadavg()
-    rows = [extraction.row for extraction in (*lite0, *vgg16)]
+    lite0_rows, vgg16_rows = [e.row for e in lite0], [e.row for e in vgg16]
+    rows = [*lite0_rows, *vgg16_rows]
     print_rows(rows)
-    demands = [
-        *(judge_lite0(rows[:3], sizes) if not any(row.failed for row in rows[:3]) else []),
-        *(judge_vgg16(rows[3:]) if not any(row.failed for row in rows[3:]) else []),
-    ]
-    head = ["demand, the median of the rounds counting", "found", "lowest–highest", "most", "holds"]
-    print()
-    print_table(head, [demand.to_cells() for demand in demands])
+    demands = [*judge_lite0(lite0_rows, sizes), *judge_vgg16(vgg16_rows)]
+    print_demands(demands)
     report["rows"] = [row.to_dict() for row in rows]
     report["demands"] = [asdict(demand) for demand in demands]
     if arguments.json:
@@ -124,41 +120,90 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def open_extraction(label: str, n_images: int, flags: Sequence[str]) -> Extraction:
-    """Return the command that extracts the first so many images."""
+    """Return the command that extracts so many images."""
     name = f"{label}, {n_images:,} images"
     return Extraction(name, name, flags, n_photos=n_images, n_images=n_images, seconds=0)
 
 
 def judge_lite0(rows: Sequence[Row], sizes: Sequence[int]) -> list[Demand]:
-    """Return whether time grows with the images, memory does not, and writing is hidden."""
-    few, some, everything = rows
-    times = f"{sizes[2]:,} ÷ {sizes[1]:,} images"
-    linear = sizes[2] / sizes[1]
-    seconds = [
-        a.seconds / b.seconds for a, b in zip(everything.samples, some.samples, strict=True)
-    ]
-    memory = [everything.peak_mb / few.peak_mb]
-    of_all = f"{sizes[2]:,} images"
+    """Return whether time grows with the images, memory does not, and writing is hidden.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Of a few images, of some and of all; nothing is returned if one failed.
+    sizes : sequence of int
+        How many images these are.
+    """
+    if any(row.failed for row in rows):
+        return []
+    few, some, whole = rows
+    n_few, n_some, n_all = sizes
+    seconds = [a.seconds / b.seconds for a, b in zip(whole.samples, some.samples, strict=True)]
+    waited = share(whole.samples, "hashing", "writing")
+    worked = share(whole.samples, "work_hashing", "work_writing")
+    writing = f"hashing and writing of {n_all:,} images, share of the total"
     return [
         Demand(
-            what=f"seconds, {times}", values=seconds, most=MOST_SECONDS * linear, form="{:.2f}"
+            what=f"seconds, {n_all:,} ÷ {n_some:,} images",
+            values=seconds,
+            most=MOST_SECONDS * n_all / n_some,
+            form="{:.2f}",
         ),
         Demand(
-            what=f"peak memory, {sizes[2]:,} ÷ {sizes[0]:,} images",
-            values=memory,
+            what=f"peak memory, {n_all:,} ÷ {n_few:,} images",
+            values=[whole.peak_mb / few.peak_mb],
             most=MOST_MEMORY,
             form="{:.3f}",
         ),
-        Demand(
-            what=f"hashing and writing, waited for, {of_all}",
-            values=share(everything.samples, "hashing", "writing"),
-            most=MOST_WRITING,
-            form="{:.1%}",
-        ),
-        Demand(
-            what=f"hashing and writing, work in the background, {of_all}",
-            values=share(everything.samples, "work_hashing", "work_writing"),
-            most=MOST_WRITING,
-            form="{:.1%}",
-        ),
+        Demand(what=f"{writing}: waited", values=waited, most=MOST_WRITING, form="{:.1%}"),
+        Demand(what=f"{writing}: work", values=worked, most=MOST_WRITING, form="{:.1%}"),
     ]
+
+
+def share(samples: Sequence[Sample], *parts: str) -> list[float]:
+    """Return what parts of the ledger are of its total, 0-1, for each round."""
+    return [
+        sum(sample.ledger[part] for part in parts) / sample.ledger["total"] for sample in samples
+    ]
+
+
+def judge_vgg16(rows: Sequence[Row]) -> list[Demand]:
+    """Return whether the memory of a large network stays below what was demanded."""
+    return [
+        Demand(what=f"peak MB, {row.label}", values=[row.peak_mb], most=VGG16_MB, form="{:,.0f}")
+        for row in rows
+        if row.failed is None
+    ]
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Print what was measured, and why the rest was not."""
+    print()
+    body = []
+    for row in rows:
+        seconds = [sample.seconds for sample in row.samples]
+        if row.failed is None:
+            body.append(
+                [
+                    row.label,
+                    f"{median(seconds):.1f}",
+                    f"{min(seconds):.1f}–{max(seconds):.1f}",
+                    f"{row.rate:.1f}",
+                    f"{row.peak_mb:,.0f}",
+                    f"{row.startup_seconds:.1f}",
+                ]
+            )
+    print_table(["", "seconds", "lowest–highest", "images/s", "peak MB", "start s"], body)
+    print_reasons({row.label: row.failed for row in rows if row.failed is not None})
+
+
+def print_demands(demands: Sequence[Demand]) -> None:
+    """Print what was found beside what should be."""
+    print("\nThe median of the rounds counts:\n")
+    head = ["", "found", "lowest–highest", "at most", "holds"]
+    print_table(head, [demand.to_cells() for demand in demands])
+
+
+if __name__ == "__main__":
+    main()

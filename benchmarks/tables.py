@@ -22,7 +22,7 @@ def print_products(rows: Sequence[Row]) -> None:
         for row in rows
         if row.rate is not None
     ]
-    _print_table(["", "GFLOP/s", "peak MB"], body)
+    print_table(["", "GFLOP/s", "peak MB"], body)
     _print_failures(rows)
 
 
@@ -42,7 +42,7 @@ def print_case(case: Case, rows: Sequence[Row]) -> dict[str, Any]:
         for row in rows
         if row.rate is not None
     ]
-    _print_table(_HEAD, body)
+    print_table(_HEAD, body)
     first = named["extract-float32"].first_startup_seconds
     if first is not None:
         print(f"\nThe very first `extract` of a network converts it: {first:.1f} s to start.")
@@ -109,7 +109,7 @@ def _write(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
 
 
-def _print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
+def print_table(head: Sequence[str], body: Sequence[Sequence[str]]) -> None:
     widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     align: list[Callable[[str, int], str]] = [str.ljust, *[str.rjust] * (len(head) - 1)]

@@ -6,6 +6,7 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 
 from __future__ import annotations
 
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -411,7 +412,7 @@ def _estimate(terminal: Terminal, config: ExtractConfig) -> Estimate:
     with terminal.progress("Reading the images") as on_progress:
         job = prepare(config, on_progress=on_progress, offline=True)
     with terminal.progress("Decoding") as on_progress:
-        return estimate(job, _open_engine(job, keep=False), on_progress=on_progress)
+        return estimate(job, partial(_open_engine, keep=False), on_progress=on_progress)
 
 
 def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
@@ -437,19 +438,18 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
 def _open_engine(job: ExtractJob, *, keep: bool = True) -> Engine:
     """Open what computes a job's network; `keep` keeps it converted for the next time."""
     with signals.hold():
+        if expect_engine(job.config.device) == "openvino":
+            from pipeline.backbones.openvino_engine import open_kept
+
+            kept = open_kept(
+                job.network,
+                job.config.cache_dir,
+                batch_size=job.batch_size,
+                precision=job.recipe.precision,
+            )
+            if kept is not None:
+                return kept
         try:
-            if expect_engine(job.config.device) == "openvino":
-                from pipeline.backbones.openvino_engine import open_kept
-
-                kept = open_kept(
-                    job.network,
-                    job.config.cache_dir,
-                    batch_size=job.batch_size,
-                    precision=job.recipe.precision,
-                )
-                if kept is not None:
-                    return kept
-
             # Keras takes seconds to load: only where the network was not converted before.
             from pipeline.backbones.engines import open_engine
         except (ImportError, ValueError) as exc:  # as Keras says that a backend is not there

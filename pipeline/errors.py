@@ -78,7 +78,11 @@ class WeightsNotFoundError(BackboneError):
 
 
 class OutOfMemoryError(BackboneError):
-    """A batch does not fit into the memory; a smaller one may."""
+    """A batch of `batch_size` images does not fit into the memory; a smaller one may."""
+
+    def __init__(self, message: str, *, batch_size: int) -> None:
+        super().__init__(message)
+        self.batch_size = batch_size
 
 
 class ClassifierError(PipelineError):

@@ -7,6 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+# The same library under other names.
+_SAME = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos")}
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -33,7 +35,9 @@ def count_memory() -> int | None:
 
 def find_version(distribution: str) -> str | None:
     """Return the version of what is installed under a name, without importing it."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
+    for name in _SAME.get(distribution, (distribution,)):
+        try:
+            return version(name)
+        except PackageNotFoundError:
+            continue
+    return None

@@ -121,7 +121,6 @@ def render_details(details: StoreDetails) -> Text:
         ("command", details.command),
         ("folder", details.root),
         ("engine", f"{provenance.get('engine', '?')} on {provenance.get('device', '?')}"),
-        ("batch size", str(provenance.get("batch_size", "?"))),
         ("libraries", _list_versions(provenance.get("versions", {}))),
         *(("agreeing", _list_versions(v)) for v in provenance.get("agreeing_versions", [])),
         *(("copied from", source["store"]) for source in provenance.get("copied_from", [])),
@@ -162,8 +161,8 @@ def _say_run(run: Mapping[str, Any]) -> str:
     waits = {name: ledger[name] for name in WAITS if name in ledger}
     return (
         f"{run.get('ended', '?')}: {run.get('n_computed', 0):,} computed, "
-        f"{run.get('n_copied', 0):,} copied in {sum(waits.values()):.1f} s, "
-        f"waiting for {describe_waits(waits)}"
+        f"{run.get('n_copied', 0):,} copied in batches of {run.get('batch_size', '?')}; "
+        f"{sum(waits.values()):.1f} s, waiting for {describe_waits(waits)}"
     )
 
 

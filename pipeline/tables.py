@@ -54,7 +54,11 @@ def _describe_speed(extraction: Extraction) -> str:
     n, seconds = extraction.n_computed, extraction.seconds
     start = extraction.ledger.start if extraction.ledger else 0.0
     speed = f"{n / max(seconds - start, 1e-9):,.0f} images/s"
-    after = f", {speed} after the start" if n >= _ENOUGH_TO_TIME else f", {n:,} images"
+    after = (
+        f", {speed} after the start"
+        if n >= _ENOUGH_TO_TIME
+        else f", {n:,} image{'s' if n > 1 else ''}"
+    )
     return f"{seconds:.1f} s with {extraction.engine}{after}"
 
 

@@ -18,6 +18,7 @@ class MeanColourEngine:
     name = "mean-colour"
     device = "cpu"
     width = 3
+    widths: tuple[int, ...] = (3,)
     image_sizes = (32,)
     versions: Mapping[str, str] = {"numpy": np.__version__}
 

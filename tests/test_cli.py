@@ -51,7 +51,8 @@ class TestExtract:
         assert "37 found = 36 cached + 1 skipped" in done.stdout
         assert "1 not an image" in done.stdout
         assert re.search(r"cache/photos/efficientnet-lite0-[0-9a-f]{8}\.zarr", done.stdout)
-        assert "37 images with openvino" in done.stdout
+        assert re.search(r"time +\d+\.\d s with openvino on cpu, 37 images\n", done.stdout)
+        assert re.search(r"waited for +start \d+\.\d s \(\d+%\)", done.stdout)
         assert done.stderr.splitlines() == [
             "Extracting 37 images with efficientnet-lite0 ...",
             "Next: fit --clf logreg",

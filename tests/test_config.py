@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.config import ExtractConfig, FitConfig
+from pipeline.config import ExtractConfig, FitConfig, parse_count
 from pipeline.errors import ConfigError
 
 
@@ -16,10 +16,46 @@ def test_the_test_size_is_a_share(value):
         FitConfig(test_size=value)
 
 
+@pytest.mark.parametrize("value", [0, -3])
 @pytest.mark.parametrize("name", ["image_size", "limit", "batch_size", "workers"])
-def test_numbers_of_things_are_positive(name):
-    with pytest.raises(ConfigError, match=f"--{name.replace('_', '-')} must be at least 1"):
-        ExtractConfig(**{name: 0})
+def test_numbers_of_things_are_positive(name, value):
+    flag = name.replace("_", "-")
+    with pytest.raises(ConfigError, match=rf"--{flag} must be at least 1\. Got: {value}\."):
+        ExtractConfig(**{name: value})
+    assert getattr(ExtractConfig(**{name: 1}), name) == 1
+
+
+def test_a_count_is_a_whole_number_or_left_to_the_machine():
+    assert parse_count("--workers", "auto") is None
+    assert parse_count("--workers", "12") == 12
+    assert parse_count("--workers", "0") == 0  # refused by what it is for, under its name
+
+
+@pytest.mark.parametrize("text", ["x", "", "1.5", "8x", "Auto", "1e3"])
+def test_a_count_that_is_none_is_refused_by_the_name_of_its_flag(text):
+    with pytest.raises(ConfigError, match="--batch-size must be auto or a whole number") as caught:
+        parse_count("--batch-size", text)
+    assert repr(text) in str(caught.value)
+
+
+@pytest.mark.parametrize("augment", ["none", "hflip"])
+@pytest.mark.parametrize("views", [0, 3, -1])
+def test_an_image_has_one_view_or_two(augment, views):
+    with pytest.raises(ConfigError, match=f"--views must be 1 or 2. Got: {views}"):
+        ExtractConfig(augment=augment, views=views)
+
+
+def test_a_second_view_is_that_of_the_mirror_image():
+    with pytest.raises(ConfigError, match=r"--views 2 .* add --augment hflip"):
+        ExtractConfig(views=2)
+    config = ExtractConfig(views=2, augment="hflip")
+    assert (config.to_dict()["views"], config.to_dict()["augment"]) == (2, "hflip")
+    assert (ExtractConfig().views, ExtractConfig(augment="hflip").views) == (1, 1)
+
+
+def test_there_is_one_way_to_augment():
+    with pytest.raises(ConfigError, match=r"--augment must be one of none, hflip\. Got: 'vflip'"):
+        ExtractConfig(augment="vflip")
 
 
 def test_a_layer_is_taken_once():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.backbones.converted import ConvertedNetwork
-from pipeline.backbones.headless import build_network
+from pipeline.backbones.headless import build_network, find_widths
 from pipeline.backbones.network import Network
-from pipeline.backbones.quiet_keras import keras
+from pipeline.backbones.quiet_keras import keras, keras_versions
+from pipeline.errors import BackboneError
 
 
 def convert(network: Network, folder: Path) -> ConvertedNetwork:
@@ -24,13 +25,26 @@ def convert(network: Network, folder: Path) -> ConvertedNetwork:
     ConfigError
         If a setting cannot be used with this backbone.
     BackboneError
-        If the weights do not belong to the backbone.
+        If Keras runs on another backend than TensorFlow, or the weights do not belong to the
+        backbone.
     OSError
         If the folder cannot be written.
     """
+    backend = keras.config.backend()
+    if backend != "tensorflow":
+        # PyTorch's trace is of one image: a mirrored network comes out with other values. JAX's
+        # is an operation that OpenVINO does not know, and needs TensorFlow as well.
+        raise BackboneError(
+            f"{network.name} cannot be converted for OpenVINO: that needs Keras on TensorFlow, not"
+            f" on {backend}. Run the same command with KERAS_BACKEND=tensorflow (if it is not"
+            " installed: pip install tensorflow)."
+        )
     model = build_network(network)
     path = folder / "network.xml"
     model.export(str(path), format="openvino", verbose=False)
     return ConvertedNetwork(
-        path=path, network=network, width=int(model.output_shape[1]), keras=keras.__version__
+        path=path,
+        network=network,
+        widths=find_widths(model, network),
+        versions=keras_versions(),
     )

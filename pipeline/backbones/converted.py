@@ -32,6 +32,7 @@ FORMAT = "transfer-values network"
 FORMAT_VERSION = 1
 _FOLDER = "networks"
 _DESCRIPTION = "network.json"
+_OURS = ("transfer-values", "openvino")
 _FILES = ("network.xml", "network.bin")
 
 
@@ -44,16 +45,16 @@ class ConvertedNetwork:
     path : Path
         The .xml file; the .bin file lies beside it.
     network : Network
-    width : int
-        Transfer values an image.
-    keras : str
-        Version of Keras that built it.
+    widths : tuple of int
+        See `Engine.widths`.
+    versions : mapping of str to str
+        Of Keras, which built it, and of the backend that it was converted through.
     """
 
     path: Path
     network: Network
-    width: int
-    keras: str
+    widths: tuple[int, ...]
+    versions: Mapping[str, str]
 
 
 def converted_path(cache_dir: Path, network: Network) -> Path:
@@ -64,7 +65,7 @@ def converted_path(cache_dir: Path, network: Network) -> Path:
 def find_converted(cache_dir: Path, network: Network) -> ConvertedNetwork | None:
     """Return a network that was kept, if it is whole and from the libraries that are here.
 
-    Where Keras is not installed, any version of it will do: nothing else can convert.
+    Where Keras or its backend is not installed, any version will do: nothing else can convert.
     """
     folder = converted_path(cache_dir, network)
     try:
@@ -76,16 +77,20 @@ def find_converted(cache_dir: Path, network: Network) -> ConvertedNetwork | None
         return ConvertedNetwork(
             path=folder / _FILES[0],
             network=network,
-            width=int(about["width"]),
-            keras=str(about["versions"]["keras"]),
+            widths=tuple(map(int, about["widths"])),
+            versions={n: v for n, v in about["versions"].items() if n not in _OURS},
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def list_partial(cache_dir: Path) -> list[Path]:
-    """Return the folders in which networks are being converted, or were when a run was killed."""
-    found = (cache_dir / _FOLDER).glob(".*.openvino.*.partial")
+    """Return the folders in which networks are being converted, or were when a run was killed.
+
+    None if what they lie in is a link.
+    """
+    folder = cache_dir / _FOLDER
+    found = () if folder.is_symlink() else folder.glob(".*.openvino.*.partial")
     return sorted(path for path in found if path.is_dir() and not path.is_symlink())
 
 
@@ -108,24 +113,30 @@ def building_folder(cache_dir: Path | None, network: Network) -> Iterator[Path]:
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             return
-    with tempfile.TemporaryDirectory(prefix="transfer-values-") as name:
+    with tempfile.TemporaryDirectory(
+        prefix="transfer-values-",
+        ignore_cleanup_errors=True,  # Windows does not delete what OpenVINO still has in memory
+    ) as name:
         yield Path(name)
 
 
-def keep(converted: ConvertedNetwork, cache_dir: Path) -> ConvertedNetwork:
+def keep(converted: ConvertedNetwork, cache_dir: Path) -> None:
     """Put a network that lies in a `building_folder` in its place, flushed.
 
-    Where that fails, since the disk is full or somebody else did the same, it stays where it is.
+    If somebody else did the same meanwhile, theirs stays, for it may be being read. Where it
+    fails, since the disk is full, nothing is kept.
     """
+    if find_converted(cache_dir, converted.network) is not None:
+        return
     folder, target = converted.path.parent, converted_path(cache_dir, converted.network)
     about: Mapping[str, Any] = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "network": converted.network.to_dict(),
-        "width": converted.width,
+        "widths": converted.widths,
         "versions": {
+            **converted.versions,
             "transfer-values": __version__,
-            "keras": converted.keras,
             "openvino": find_version("openvino"),
         },
         "sha256": _hash_files(folder),
@@ -134,13 +145,6 @@ def keep(converted: ConvertedNetwork, cache_dir: Path) -> ConvertedNetwork:
         write_file(folder / _DESCRIPTION, json.dumps(about, indent=2).encode() + b"\n")
         sync_tree(folder)
         replace_folder(folder, target)
-        return ConvertedNetwork(
-            path=target / converted.path.name,
-            network=converted.network,
-            width=converted.width,
-            keras=converted.keras,
-        )
-    return converted
 
 
 def _hash_files(folder: Path) -> dict[str, str]:
@@ -153,8 +157,8 @@ def _hash_files(folder: Path) -> dict[str, str]:
 
 def _are_here(versions: Mapping[str, str]) -> bool:
     """Tell whether a network was converted by the libraries that are installed."""
-    return (
-        versions["transfer-values"] == __version__
-        and versions["openvino"] == find_version("openvino")
-        and find_version("keras") in (None, versions["keras"])
+    here = {"transfer-values": __version__, "openvino": find_version("openvino")}
+    others = versions.keys() - here.keys()
+    return all(versions[name] == here[name] for name in here) and all(
+        find_version(name) in (None, versions[name]) for name in others
     )

@@ -26,6 +26,9 @@ class Engine(Protocol):
         Side in pixels of the square images that each part of the network takes.
     width : int
         Transfer values an image.
+    widths : tuple of int
+        How many of them come from each part of the network, one after the other; with two views
+        first those of the image, then those of the mirror image.
     versions : mapping of str to str
         Of the libraries that compute the values.
     """
@@ -35,6 +38,7 @@ class Engine(Protocol):
     batch_size: int
     image_sizes: tuple[int, ...]
     width: int
+    widths: tuple[int, ...]
     versions: Mapping[str, str]
 
     def infer(self, images: Images) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pipeline.backbones.batching import AUTO_BATCH_SIZES
 from pipeline.backbones.conversion import convert
 from pipeline.backbones.converted import building_folder, keep
 from pipeline.backbones.engine import Engine
@@ -24,7 +25,7 @@ ENGINES = ("keras", "openvino")
 def open_engine(
     network: Network,
     *,
-    batch_size: int = 16,
+    batch_size: int | None = None,
     device: str = "auto",
     precision: str = "float32",
     engine: str | None = None,
@@ -35,8 +36,8 @@ def open_engine(
     Parameters
     ----------
     network : Network
-    batch_size : int
-        Images computed at once; a smaller last batch is padded.
+    batch_size : int or None
+        Images computed at once; a smaller last batch is padded. None is a good one for the engine.
     device : str
         "auto" takes a GPU where Keras sees one; "cpu", "gpu", "gpu:1".
     precision : str
@@ -63,11 +64,12 @@ def open_engine(
     place = _choose_device(device)
     chosen = engine or ("openvino" if place == "cpu" else "keras")
     check_choice("engine", chosen, ENGINES)
+    size = batch_size or AUTO_BATCH_SIZES[chosen]
     if chosen == "keras":
-        return KerasEngine(network, batch_size=batch_size, device=place, precision=precision)
+        return KerasEngine(network, batch_size=size, device=place, precision=precision)
     if place != "cpu":
         raise BackboneError(f"the openvino engine computes on the CPU, not on {place}.")
-    return _open_openvino(network, batch_size, precision, cache_dir)
+    return _open_openvino(network, size, precision, cache_dir)
 
 
 def _open_openvino(
@@ -81,13 +83,16 @@ def _open_openvino(
     try:
         with building_folder(cache_dir, network) as folder:
             converted = convert(network, folder)
-            if cache_dir is not None:
-                converted = keep(converted, cache_dir)
-            return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
+            try:
+                # From the folder that is ours alone: what is kept, somebody else may replace.
+                return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
+            finally:
+                if cache_dir is not None:
+                    keep(converted, cache_dir)
     except OSError as exc:
         raise BackboneError(
-            f"{network.name} cannot be converted for OpenVINO: {exc}. Make room on the disk, or "
-            "set TMPDIR to a folder with room, then run the same command again."
+            f"{network.name} cannot be converted for OpenVINO: {exc}. It is written into the cache "
+            "or, where that cannot be, among the temporary files (TMPDIR): make room there."
         ) from exc
 
 

@@ -69,6 +69,20 @@ def build_network(network: Network, *, precision: str = "float32") -> keras.Mode
     return keras.Model(inputs, joined, name="network")
 
 
+def find_widths(model: keras.Model, network: Network) -> tuple[int, ...]:
+    """Return how many values of a row each part gives, view by view; see `Engine.widths`.
+
+    Parameters
+    ----------
+    model : keras.Model
+        `build_network(network)`.
+    network : Network
+    """
+    parts = range(len(network.parts))
+    widths = tuple(int(model.get_layer(f"headless_{n}").output_shape[1]) for n in parts)
+    return widths * network.views
+
+
 def _view_twice(backbone: keras.Model, images: Any, network: Network) -> list[Any]:
     """Return the values of images and mirror images, or their average, computed in one batch."""
     both = keras.ops.concatenate([images, keras.ops.flip(images, axis=2)], axis=0)
@@ -137,8 +151,13 @@ def build_headless(
 
 @contextmanager
 def _global_settings(policy: str) -> Iterator[None]:
-    """Build under our own dtype and image layout, whatever a user's keras.json says."""
+    """Build under our own dtype and image layout, whatever a user's keras.json says.
+
+    Keras numbers the layers that have no name of their own through all networks of a process:
+    counting starts anew, so that `re_lu` is the same layer whatever was built before.
+    """
     before = keras.config.dtype_policy(), keras.config.image_data_format()
+    keras.backend.clear_session(free_memory=False)
     keras.config.set_dtype_policy(policy)
     keras.config.set_image_data_format("channels_last")
     try:

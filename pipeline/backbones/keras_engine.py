@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 
 from pipeline.backbones.batching import memory_checked, pad_batch
 from pipeline.backbones.engine import Images
-from pipeline.backbones.headless import build_network
+from pipeline.backbones.headless import build_network, find_widths
 from pipeline.backbones.network import Network
-from pipeline.backbones.quiet_keras import keras, without_chatter
+from pipeline.backbones.quiet_keras import keras, keras_versions, without_chatter
 
 
 def list_gpus() -> list[str]:
     """Return the GPUs that Keras sees: "gpu:0", "gpu:1", ..."""
+    if keras.config.backend() == "torch":  # for which Keras 3.15 cannot list devices
+        return [f"gpu:{n}" for n in range(sys.modules["torch"].cuda.device_count())]
     try:
         with without_chatter():  # TensorFlow starts its GPU side here
             return list(keras.distribution.list_devices("gpu"))
     except (AttributeError, NotImplementedError, RuntimeError, ValueError):
         # JAX raises RuntimeError when it has no GPU; some backends cannot list devices at all, and
-        # in Keras 3.15 two of them lack the module for it, an AttributeError.
+        # in Keras 3.15 they lack the module for it, an AttributeError.
         return []
 
 
@@ -59,10 +61,13 @@ class KerasEngine:
         self._keras_device = device if device != "cpu" else "cpu:0"
         with memory_checked(device, batch_size), keras.device(self._keras_device):
             self._model = build_network(network, precision=precision)
-        self.width = int(self._model.output_shape[1])
-        self.versions: Mapping[str, str] = _versions()
-        # A GPU takes the next batch from the main memory while it computes this one.
-        self._n_threads = 1 if device == "cpu" else 2
+        self.widths = find_widths(self._model, network)
+        self.width = sum(self.widths)
+        self.versions: Mapping[str, str] = keras_versions()
+        # A GPU takes the next batch from the main memory while it computes this one. Not on JAX:
+        # there predict_on_batch donates the weights' buffers to the call, so a second call at the
+        # same time finds them deleted.
+        self._n_threads = 1 if device == "cpu" or keras.config.backend() == "jax" else 2
 
     def infer(self, images: Images) -> NDArray[np.float32]:
         """Return the transfer values, (n, width), of n <= batch_size images."""
@@ -91,9 +96,3 @@ class KerasEngine:
         with memory_checked(self.device, self.batch_size), keras.device(self._keras_device):
             values = self._model.predict_on_batch(list(padded))
         return np.array(values[:n_images], np.float32)
-
-
-def _versions() -> dict[str, str]:
-    backend = keras.config.backend()
-    loaded = sys.modules.get(backend)
-    return {"keras": keras.__version__, backend: str(getattr(loaded, "__version__", "unknown"))}

@@ -11,7 +11,7 @@ import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
 
-from pipeline.backbones.batching import memory_checked, pad_batch
+from pipeline.backbones.batching import AUTO_BATCH_SIZES, memory_checked, pad_batch
 from pipeline.backbones.converted import ConvertedNetwork, find_converted
 from pipeline.backbones.engine import Images
 from pipeline.backbones.network import Network
@@ -46,9 +46,10 @@ class OpenVINOEngine:
     def __init__(self, converted: ConvertedNetwork, *, batch_size: int, precision: str) -> None:
         self.batch_size = batch_size
         self.image_sizes = converted.network.image_sizes
-        self.width = converted.width
+        self.widths = converted.widths
+        self.width = sum(self.widths)
         self.versions: Mapping[str, str] = {
-            "keras": converted.keras,
+            **converted.versions,
             # Its own __version__ names a build, too.
             "openvino": find_version("openvino") or "unknown",
         }
@@ -105,9 +106,16 @@ class OpenVINOEngine:
 
 
 def open_kept(
-    network: Network, cache_dir: Path, *, batch_size: int, precision: str
+    network: Network, cache_dir: Path, *, batch_size: int | None, precision: str
 ) -> OpenVINOEngine | None:
     """Open a network that was converted before, without Keras; None if it is not there, whole.
+
+    Parameters
+    ----------
+    network, batch_size, precision
+        As for `engines.open_engine`.
+    cache_dir : Path
+        Where it may be kept.
 
     Raises
     ------
@@ -117,12 +125,15 @@ def open_kept(
     converted = find_converted(cache_dir, network)
     if converted is None:
         return None
+    size = batch_size or AUTO_BATCH_SIZES[OpenVINOEngine.name]
     try:
-        return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
+        engine = OpenVINOEngine(converted, batch_size=size, precision=precision)
     except OutOfMemoryError:
         raise
     except BackboneError:  # then it is converted anew
         return None
+    # Had somebody replaced it meanwhile, its two files could be those of two networks.
+    return engine if find_converted(cache_dir, network) == converted else None
 
 
 def _compile(converted: ConvertedNetwork, batch_size: int, precision: str) -> Any:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from pipeline.backbones.precision import NVIDIA_DRIVER
 from pipeline.backbones.weights import keras_models_dir
+from pipeline.machine import find_version
 
 _CHATTER = (
     b"All log messages before absl::InitializeLog()",
@@ -54,4 +55,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 with without_chatter():
     import keras
 
-__all__ = ["keras", "without_chatter"]
+
+def keras_versions() -> dict[str, str]:
+    """Return the versions of Keras and of the backend that it computes with, by name."""
+    backend = keras.config.backend()
+    return {"keras": keras.__version__, backend: find_version(backend) or "unknown"}
+
+
+__all__ = ["keras", "keras_versions", "without_chatter"]

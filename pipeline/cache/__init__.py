@@ -45,7 +45,7 @@ from pipeline.cache.reader import (
 )
 from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.rows import StoredRows
-from pipeline.cache.runs import log_run, read_runs, runs_jsonl
+from pipeline.cache.runs import log_replacement, log_run, read_runs, runs_jsonl
 from pipeline.cache.skipped import skipped_csv, write_skipped
 from pipeline.cache.superseding import find_superseded
 from pipeline.cache.writer import SealedBlock, StoreWriter, create_store
@@ -85,6 +85,7 @@ __all__ = [
     "list_stores",
     "lists_of",
     "lock_store",
+    "log_replacement",
     "log_run",
     "mark_used",
     "match_rows",

@@ -70,8 +70,7 @@ class RowSource:
         }
         rows = np.full(len(manifest), -1, np.int64)
         for row in wanted.tolist():
-            if manifest.sha256[row].any():  # zeros: it could not be read
-                rows[row] = here.get(_identify(manifest.paths[row], manifest.sha256[row]), -1)
+            rows[row] = here.get(_identify(manifest.paths[row], manifest.sha256[row]), -1)
         return rows
 
     def drop_damaged(self) -> None:

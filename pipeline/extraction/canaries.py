@@ -80,10 +80,13 @@ def check_canaries(job: ExtractJob, engine: Engine, source: RowSource) -> Verdic
     if not len(rows):
         return Verdict(n_rows=0, cosine=1.0, norm_change=0.0)
     old = source.read(rows)[0].astype(np.float32)
+    # One part by itself: the large values of one backbone must not hide the small ones of another.
+    parts = [np.split(values, np.cumsum(engine.widths)[:-1], axis=1) for values in (old, new)]
+    pairs = list(zip(*parts, strict=True))
     return Verdict(
         n_rows=len(rows),
-        cosine=float(row_cosines(old, new).min()),
-        norm_change=float(_norm_changes(old, new).max()),
+        cosine=min(float(row_cosines(a, b).min()) for a, b in pairs),
+        norm_change=max(float(_norm_changes(a, b).max()) for a, b in pairs),
     )
 
 

@@ -34,23 +34,21 @@ OnNote = Callable[[str], None]
 """Called with a sentence for the user."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Filled:
     """What came of filling a store.
 
     Attributes
     ----------
-    n_computed, n_copied, n_left : int
-        Rows that were computed, copied from other stores, and left for later.
-    hashing, writing : float
-        Seconds of work in the background.
+    n_computed, n_copied : int
+        Rows that were computed, and copied from other stores; of several attempts together.
+    n_left : int
+        Rows that are left for later.
     """
 
     n_computed: int = 0
     n_copied: int = 0
     n_left: int = 0
-    hashing: float = 0.0
-    writing: float = 0.0
 
 
 def fill(
@@ -58,6 +56,7 @@ def fill(
     path: Path,
     engine: Engine,
     *,
+    filled: Filled | None = None,
     stopwatch: Stopwatch | None = None,
     copying: bool = True,
     on_progress: OnProgress | None = None,
@@ -71,6 +70,8 @@ def fill(
     path : Path
         Its store, or what is to replace it; created if it is not there.
     engine : Engine
+    filled : Filled, optional
+        Of an attempt before this one; it is added to, whatever comes of this one.
     stopwatch : Stopwatch, optional
         Gets what is waited for.
     copying : bool
@@ -86,11 +87,11 @@ def fill(
     CacheError, OSError
         If the store cannot be written.
     """
-    stopwatch = stopwatch or Stopwatch()
+    filled, stopwatch = filled or Filled(), stopwatch or Stopwatch()
     with stopwatch.on(START):
         writer, sources = _open_or_create(job, path, engine, on_note, copying=copying)
     pending = writer.pending
-    total, n_seen, n_written, n_copied = sum(map(len, pending)), 0, 0, 0
+    total, n_seen, n_written = sum(map(len, pending)), 0, 0
 
     def advance(n_rows: int) -> None:
         nonlocal n_seen
@@ -101,7 +102,7 @@ def fill(
     source_of = _assign(len(job.manifest), sources)
     batches = plan_batches(pending, source_of < 0, engine.batch_size)
     with (
-        closing(BlockWriter(writer, stopwatch)) as out,
+        BlockWriter(writer, stopwatch) as out,
         closing(ComputedRows(job, engine, batches, stopwatch, advance)) as computed,
     ):
         for rows in pending:
@@ -113,20 +114,16 @@ def fill(
             out.put(rows, block)
             if to_copy:
                 advance(to_copy)
-            n_copied += to_copy
+            filled.n_copied += to_copy
+            filled.n_computed += len(rows) - to_copy
             n_written += len(rows)
         out.flush()
+    filled.n_left = total - n_written
     if n_written == total:
         with stopwatch.on(WRITING):
             write_skipped(job.store, job.manifest.paths, writer.status)
             writer.finish()
-    return Filled(
-        n_computed=n_written - n_copied,
-        n_copied=n_copied,
-        n_left=total - n_written,
-        hashing=out.hashing,
-        writing=out.writing,
-    )
+    return filled
 
 
 def _open_or_create(
@@ -232,7 +229,6 @@ def _describe_origin(
         "versions": versions_of(engine),
         "engine": engine.name,
         "device": engine.device,
-        "batch_size": engine.batch_size,
         "settings": _describe_settings(job.config),
         "copied_from": [
             {

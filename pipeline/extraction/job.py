@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,6 @@ from pipeline.images import Geometry
 from pipeline.machine import count_cores
 from pipeline.records import Manifest, Recipe, Status
 
-# OpenVINO is as fast in small batches, which take less memory and waste less when they are not
-# full (benchmarks/README.md); a GPU is not.
-AUTO_BATCH_SIZES = {"openvino": 8, "keras": 64}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExtractJob:
@@ -40,6 +36,8 @@ class ExtractJob:
     store : Path
     deadline : float
         Moment of `time.monotonic()` after which no further block is begun.
+    fitting : int or None
+        Batch size to try, since larger ones did not fit into the memory.
     """
 
     config: ExtractConfig
@@ -48,6 +46,7 @@ class ExtractJob:
     recipe: Recipe
     store: Path
     deadline: float = field(default=float("inf"))
+    fitting: int | None = None
 
     @property
     def geometries(self) -> tuple[Geometry, ...]:
@@ -68,12 +67,14 @@ class ExtractJob:
         return self.config.workers or count_cores()
 
     @property
-    def batch_size(self) -> int:
-        """Images that go through the network at once: asked for, known to fit, or a good size."""
-        if self.config.batch_size is not None:
-            return self.config.batch_size
-        known = recall(self.config.cache_dir, **self.place)
-        return known or AUTO_BATCH_SIZES[self.place["engine"]]
+    def batch_size(self) -> int | None:
+        """Images to go through the network at once; None leaves it to the engine."""
+        return self.fitting or self.config.batch_size or self.remembered
+
+    @property
+    def remembered(self) -> int | None:
+        """The batch size that fitted into the memory last time, if it ever did not."""
+        return recall(self.config.cache_dir, **self.place)
 
     @property
     def place(self) -> dict[str, str]:
@@ -108,10 +109,6 @@ class ExtractJob:
     def is_late(self) -> bool:
         """Whether the deadline has passed."""
         return time.monotonic() >= self.deadline
-
-    def with_batch_size(self, batch_size: int) -> ExtractJob:
-        """Return the same job in batches of another size."""
-        return replace(self, config=replace(self.config, batch_size=batch_size))
 
 
 OpenEngine = Callable[[ExtractJob], Engine]

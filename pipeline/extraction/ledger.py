@@ -22,6 +22,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._seconds = dict.fromkeys((START, DECODING, INFERENCE, WRITING, REST), 0.0)
+        self._hashing = self._writing = 0.0
         self._now = REST
         self._since = time.perf_counter()
 
@@ -34,17 +35,18 @@ class Stopwatch:
         finally:
             self._switch(before)
 
-    def read(self, *, hashing: float, writing: float) -> TimeLedger:
+    def add_work(self, *, hashing: float, writing: float) -> None:
+        """Count seconds of work in the background, by one thread at a time."""
+        self._hashing += hashing
+        self._writing += writing
+
+    def read(self) -> TimeLedger:
         """Return what was counted until now.
 
-        Parameters
-        ----------
-        hashing, writing : float
-            Seconds of work in the background on what was written. Waiting for it is divided in
-            this ratio.
+        Waiting for the background is divided in the ratio of the work there.
         """
         self._switch(self._now)
-        found = self._seconds
+        found, hashing, writing = self._seconds, self._hashing, self._writing
         share = hashing / (hashing + writing) if hashing else 0.0
         return TimeLedger(
             start=found[START],
@@ -87,9 +89,11 @@ def advise(ledger: TimeLedger, *, device: str, workers: int, can_be_coarser: boo
         how = f"{workers} threads decode on {n_cores} cores; smaller photos would be faster"
     elif what == INFERENCE and can_be_coarser:
         how = "--precision bfloat16 computes about twice as fast here"
+    elif what == "hashing":
+        how = "this is the speed of the CPU"
     elif what == INFERENCE:
         how = f"this is the speed of the {device.upper()}; a smaller --model would be faster"
-    elif what in ("hashing", WRITING):
+    elif what == WRITING:
         how = "put --cache-dir on a faster disk"
     else:
         return ""

@@ -132,10 +132,19 @@ def assign_layers(
     wanted: dict[str, tuple[str, ...]] = {spec.name: () for spec in specs}
     for layer in layers:
         model, _, name = layer.partition(":")
-        if not name or name_model(model) not in wanted:
+        if not name or not _is_one_of(model, specs):
             raise ConfigError(
                 f"--layer {layer!r} does not say of which backbone. With several it is written "
                 f"MODEL:LAYER, for example {specs[0].name}:{layer}."
             )
+        if name in wanted[name_model(model)]:
+            raise ConfigError(f"--layer is given twice: {layer}.")
         wanted[name_model(model)] += (name,)
     return wanted
+
+
+def _is_one_of(model: str, specs: Sequence[BackboneSpec]) -> bool:
+    try:
+        return get_specs(model)[0] in specs
+    except ConfigError:
+        return False

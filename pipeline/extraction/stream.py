@@ -22,8 +22,9 @@ def plan_batches(
 ) -> Iterator[NDArray[np.int64]]:
     """Yield the rows to compute, in order, in batches.
 
-    A block of which nothing is there makes batches of its own, the same in every run. What is
-    missing of the others is put together: ten new images are one batch, wherever they lie.
+    A block of which nothing is there makes batches of its own, the same in every run, unless it is
+    shorter than one. What is missing of the others is put together: ten new images are one batch,
+    wherever they lie.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ def plan_batches(
     rest = np.empty(0, np.int64)
     for rows in blocks:
         todo = rows[is_missing[rows]]
-        if len(todo) == len(rows):
+        if len(todo) == len(rows) >= size:
             yield from _cut(rest, size)
             yield from _cut(todo, size)
             rest = rest[:0]

@@ -10,9 +10,6 @@ from pipeline.backbones.engine import Engine
 from pipeline.images import library_versions
 from pipeline.machine import find_version
 
-# The same library under other names.
-_DISTRIBUTIONS = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos")}
-
 
 def versions_of(engine: Engine) -> dict[str, str]:
     """Return the version of all that decides about the values of this engine, by name."""
@@ -44,7 +41,4 @@ def describe_changes(old: Mapping[str, str], new: Mapping[str, str]) -> str:
 def _find_version(name: str) -> str | None:
     """Return the version of what is installed under a name, without importing it."""
     own = {"transfer-values": __version__, **library_versions()}
-    if name in own:
-        return own[name]
-    found = map(find_version, _DISTRIBUTIONS.get(name, (name,)))
-    return next((version for version in found if version is not None), None)
+    return own[name] if name in own else find_version(name)

@@ -23,16 +23,10 @@ class BlockWriter:
     ----------
     writer : StoreWriter
     stopwatch : Stopwatch
-        Gets what writing is waited for.
-
-    Attributes
-    ----------
-    hashing, writing : float
-        Seconds of work, whether anybody waited or not.
+        Gets the seconds of work, and of waiting for it.
     """
 
     def __init__(self, writer: StoreWriter, stopwatch: Stopwatch) -> None:
-        self.hashing = self.writing = 0.0
         self._writer = writer
         self._stopwatch = stopwatch
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="write")
@@ -56,14 +50,26 @@ class BlockWriter:
                 self._running.result()
             self._running = None
 
-    def close(self) -> None:
-        """Wait for the block that is being written, if there is one, whatever comes of it."""
+    def __enter__(self) -> BlockWriter:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Wait for the block that is being written, if there is one.
+
+        Raises
+        ------
+        CacheError, OSError
+            If it could not be: also in the place of another error, which may have come of it, but
+            not of an interruption.
+        """
         self._pool.shutdown(wait=True)
+        if self._running is not None and (error is None or isinstance(error, Exception)):
+            self._running.result()
 
     def _write(self, rows: NDArray[np.int64], block: Rows) -> None:
         started = time.perf_counter()
         sealed = self._writer.seal(rows, block.values, block.status, block.oddities)
         hashed = time.perf_counter()
-        self.hashing += hashed - started
         self._writer.commit(sealed)
-        self.writing += time.perf_counter() - hashed
+        ended = time.perf_counter()
+        self._stopwatch.add_work(hashing=hashed - started, writing=ended - hashed)

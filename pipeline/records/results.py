@@ -140,11 +140,11 @@ class TimeLedger:
     Attributes
     ----------
     start : float
-        Loading the network and opening the store.
+        Loading the network, opening the store, finding and checking rows to copy.
     decoding, inference, hashing, writing : float
         Waiting for these; what went on behind another wait is not counted.
     rest : float
-        Everything else: making batches, telling the progress.
+        Everything else: making batches, copying rows, telling the progress.
     work_hashing, work_writing : float
         Seconds that hashing and writing worked in the background, waited for or not.
     """
@@ -218,7 +218,7 @@ class Extraction:
     n_left : int
         Rows still to do, since --max-time was over; the store is complete if it is 0.
     seconds : float
-        Of this call, from the first image to the last.
+        Of this call, with the start; see `ledger`.
     engine : str or None
         Engine and device; None if nothing was computed.
     batch_size : int or None

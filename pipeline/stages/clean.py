@@ -6,6 +6,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -130,8 +131,9 @@ def clean_cache(cache_dir: Path, *, superseded: bool = False, dry_run: bool = Fa
         elif folder.is_dir():
             _clean_folder(folder, cleaning, superseded=superseded)
     for folder in list_partial(cache_dir):
-        if _age(folder) > SECONDS_TO_CONVERT:
-            _remove(folder, "a network half converted", cleaning)
+        with suppress(FileNotFoundError):  # it was just finished
+            if _age(folder) > SECONDS_TO_CONVERT:
+                _remove(folder, "a network half converted", cleaning)
     return cleaning
 
 

@@ -22,6 +22,7 @@ from pipeline.cache import (
     count_oddities,
     count_skipped,
     lock_store,
+    log_replacement,
     log_run,
     mark_used,
     overwrite_path,
@@ -31,7 +32,8 @@ from pipeline.cache import (
     was_killed,
 )
 from pipeline.datasets import forget_hashes
-from pipeline.errors import CacheError, EmptyDatasetError, OutOfMemoryError
+from pipeline.errors import CacheError, EmptyDatasetError
+from pipeline.extraction.attempts import halve_until_it_fits
 from pipeline.extraction.batch_sizes import remember
 from pipeline.extraction.filling import Filled, OnNote, fill
 from pipeline.extraction.job import ExtractJob, OpenEngine
@@ -102,6 +104,7 @@ def extract(
             extraction = _fill(job, target, open_engine, on_progress, on_note)
             if replacing and not extraction.n_left:
                 swap_store(target, job.store)
+                log_replacement(job.store)
         except OSError as exc:
             raise CacheError(
                 f"Writing {job.store} failed: {exc}. What was committed is kept: make room or "
@@ -145,53 +148,36 @@ def _fill(
     on_note: OnNote | None,
 ) -> Extraction:
     """Fill a store, in batches as large as the memory allows."""
-    stopwatch, is_automatic, was_halved = Stopwatch(), job.config.batch_size is None, False
-    while True:
-        size = job.batch_size
-        try:
-            run = _fill_once(job, target, open_engine, stopwatch, on_progress, on_note)
-        except OutOfMemoryError:
-            if size == 1:
-                raise
-        else:
-            break
-        job, was_halved = job.with_batch_size(size // 2), True
-        if on_note:
-            on_note(f"Out of memory with batches of {size}: going on with {size // 2}.")
-    if is_automatic and was_halved:
-        remember(job.config.cache_dir, size, **job.place)
-    log_run(job.store, run.to_dict())
+    filled, stopwatch = Filled(), Stopwatch()
+
+    def attempt(job: ExtractJob) -> _Run:
+        with stopwatch.on(START):
+            engine = open_engine(job)
+        fill(
+            job,
+            target,
+            engine,
+            filled=filled,
+            stopwatch=stopwatch,
+            copying=not job.config.overwrite,
+            on_progress=on_progress,
+            on_note=on_note,
+        )
+        return _describe_run(job, filled, engine, stopwatch.read())
+
+    run = halve_until_it_fits(job, attempt, on_note=on_note)
+    if job.remembered is not None and job.remembered < run.batch_size:
+        remember(job.config.cache_dir, run.batch_size, **job.place)  # asked for, and it fits now
+    log_run(job.store, {**run.to_dict(), "overwrite": job.config.overwrite})
     states = read_states(target)
     if (states.status == Status.CHANGED).any():
         forget_hashes(job.manifest, cache_dir=job.config.cache_dir)
     return _describe(job, states, run)
 
 
-def _fill_once(
-    job: ExtractJob,
-    target: Path,
-    open_engine: OpenEngine,
-    stopwatch: Stopwatch,
-    on_progress: OnProgress | None,
-    on_note: OnNote | None,
-) -> _Run:
-    """Fill a store in batches of one size.
-
-    The engine goes when this returns: where the memory is short, no two of them fit.
-    """
-    with stopwatch.on(START):
-        engine = open_engine(job)
-    filled = fill(
-        job,
-        target,
-        engine,
-        stopwatch=stopwatch,
-        copying=not job.config.overwrite,
-        on_progress=on_progress,
-        on_note=on_note,
-    )
-    ledger = stopwatch.read(hashing=filled.hashing, writing=filled.writing)
-    is_coarse = job.recipe.precision == "bfloat16" or resolve_precision("auto") == "float32"
+def _describe_run(job: ExtractJob, filled: Filled, engine: Engine, ledger: TimeLedger) -> _Run:
+    fastest = resolve_precision("auto", device="cpu")
+    can_be_coarser = engine.device == "cpu" and fastest != job.recipe.precision == "float32"
     return _Run(
         filled=filled,
         engine=engine.name,
@@ -199,10 +185,7 @@ def _fill_once(
         batch_size=engine.batch_size,
         ledger=ledger,
         advice=advise(
-            ledger,
-            device=engine.device,
-            workers=job.workers,
-            can_be_coarser=engine.device == "cpu" and not is_coarse,
+            ledger, device=engine.device, workers=job.workers, can_be_coarser=can_be_coarser
         ),
     )
 
@@ -251,8 +234,14 @@ def _describe(job: ExtractJob, states: RowStates, run: _Run | None = None) -> Ex
     )
 
 
-def estimate(job: ExtractJob, engine: Engine, *, on_progress: OnProgress | None = None) -> Estimate:
+def estimate(
+    job: ExtractJob, open_engine: OpenEngine, *, on_progress: OnProgress | None = None
+) -> Estimate:
     """Decode every image and run one batch, write nothing, and say what extracting would cost."""
+    return halve_until_it_fits(job, lambda job: _estimate(job, open_engine(job), on_progress))
+
+
+def _estimate(job: ExtractJob, engine: Engine, on_progress: OnProgress | None) -> Estimate:
     n = len(job.manifest)
     sample = tuple(np.zeros((engine.batch_size, s, s, 3), np.uint8) for s in engine.image_sizes)
     statuses, done, started = [], 0, time.perf_counter()

@@ -16,7 +16,8 @@ from pipeline.cache import (
 )
 from pipeline.config import ExtractConfig
 from pipeline.errors import CacheCorruptError, CacheError, CacheMismatchError
-from pipeline.extraction.filling import OnNote, fill
+from pipeline.extraction.attempts import halve_until_it_fits
+from pipeline.extraction.filling import Filled, OnNote, fill
 from pipeline.extraction.job import ExtractJob, OpenEngine
 from pipeline.records import OnProgress
 
@@ -120,12 +121,18 @@ def repair(
             if not writer.pending:
                 writer.finish()
                 return 0
-            filled = fill(
+            filled = Filled()
+            halve_until_it_fits(
                 job,
-                store,
-                open_engine(job),
-                copying=False,
-                on_progress=on_progress,
+                lambda job: fill(
+                    job,
+                    store,
+                    open_engine(job),
+                    filled=filled,
+                    copying=False,
+                    on_progress=on_progress,
+                    on_note=on_note,
+                ),
                 on_note=on_note,
             )
         except OSError as exc:

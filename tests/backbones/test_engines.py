@@ -1,10 +1,16 @@
 import functools
 import gc
+import importlib.util
+import os
+import subprocess
+import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from pipeline.backbones import engines, keras_engine
+from pipeline.backbones import conversion, engines, keras_engine
 from pipeline.backbones.engines import open_engine
 from pipeline.backbones.headless import build_headless
 from pipeline.backbones.network import Network, Part
@@ -226,7 +232,7 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
 
 
 def test_versions_are_told():
-    assert set(open_random("mobilenet_v3_small").versions) == {"keras", "openvino"}
+    assert set(open_random("mobilenet_v3_small").versions) == {"keras", "openvino", "tensorflow"}
     with_keras = open_random("mobilenet_v3_small", engine="keras").versions
     assert set(with_keras) == {"keras", "tensorflow"}
     assert all(version[0].isdigit() for version in with_keras.values())
@@ -267,3 +273,85 @@ def test_a_gpu_computes_what_the_cpu_computes(noise):
     expected = open_random("resnet50", engine="openvino").infer((noise,))
     found = open_random("resnet50", device="gpu").infer((noise,))
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_two_batches_at_once_give_the_values_of_one_after_the_other(monkeypatch):
+    # What a GPU gets, but on JAX, whose weights serve one call at a time.
+    n_threads = 1 if keras_engine.keras.config.backend() == "jax" else 2
+    monkeypatch.setattr(keras_engine.keras, "device", lambda place: nullcontext())
+    opened = open_anew("mobilenet_v3_small", image_size=32, engine="keras")
+    on_gpu = open_keras("mobilenet_v3_small", image_size=32, device="gpu:0")
+    assert (opened._n_threads, on_gpu._n_threads) == (1, n_threads)
+    rng = np.random.default_rng(4)
+    sizes = [4, 4, 1, 4, 3, 4, 4, 2] * 4
+    batches = [(rng.integers(0, 256, (size, 32, 32, 3), dtype=np.uint8),) for size in sizes]
+    expected = [opened.infer(batch) for batch in batches]
+    for values, wanted in zip(on_gpu.infer_many(batches), expected, strict=True):
+        np.testing.assert_array_equal(values, wanted)
+
+
+def open_keras(name, *, image_size, device):
+    """Open the Keras engine whether or not there is such a device."""
+    spec = get_spec(name)
+    network = Network.of(spec, resolve_weights(spec, "random"), image_size=image_size)
+    return keras_engine.KerasEngine(network, batch_size=4, device=device, precision="float32")
+
+
+def test_on_jax_one_batch_is_computed_at_a_time(monkeypatch):
+    opened = []
+    for backend in ("tensorflow", "torch", "jax"):
+        monkeypatch.setattr(keras_engine.keras, "device", lambda place: nullcontext())
+        monkeypatch.setattr(keras_engine.keras.config, "backend", lambda backend=backend: backend)
+        opened.append(open_keras("mobilenet_v3_small", image_size=32, device="gpu:0")._n_threads)
+    assert opened == [2, 2, 1]
+
+
+def test_pytorchs_gpus_are_counted(monkeypatch):
+    torch = SimpleNamespace(cuda=SimpleNamespace(device_count=lambda: 2))
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setattr(keras_engine.keras.config, "backend", lambda: "torch")
+    assert keras_engine.list_gpus() == ["gpu:0", "gpu:1"]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_only_tensorflow_converts_for_openvino(backend, monkeypatch, tmp_path):
+    monkeypatch.setattr(conversion.keras.config, "backend", lambda: backend)
+    network = Network(parts=(part("mobilenet_v3_small", 32),))
+    with pytest.raises(BackboneError, match=rf"not on {backend}\. Run .* KERAS_BACKEND=tensorflow"):
+        conversion.convert(network, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+COMPARE = """
+import sys
+import numpy as np
+from pipeline.backbones.engines import open_engine
+from pipeline.backbones.network import Network, Part
+from pipeline.backbones.specs import get_spec
+from pipeline.backbones.weights import resolve_weights
+spec = get_spec("mobilenet_v3_small")
+weights = resolve_weights(spec, "random")
+parts = tuple(Part(spec=spec, weights=weights, image_size=size) for size in (32, 48))
+network = Network(parts=parts, mirrored=True, views=2)
+engine = open_engine(network, batch_size=4, device="cpu", engine="keras")
+images = np.load(sys.argv[1])
+np.save(sys.argv[2], engine.infer(tuple(images[:3, :size, :size] for size in (32, 48))))
+"""
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_computes_the_same_values(backend, noise, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"needs {backend}, one of Keras's other backends")
+    np.save(tmp_path / "images.npy", noise)
+    subprocess.run(
+        [sys.executable, "-c", COMPARE, tmp_path / "images.npy", tmp_path / "values.npy"],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        check=True,
+    )
+    parts = (part("mobilenet_v3_small", 32), part("mobilenet_v3_small", 48))
+    network = Network(parts=parts, mirrored=True, views=2)
+    opened = open_engine(network, batch_size=4, device="cpu", engine="keras")
+    expected = opened.infer(tuple(noise[:3, :size, :size] for size in (32, 48)))
+    found = np.load(tmp_path / "values.npy")
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())

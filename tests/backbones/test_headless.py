@@ -256,6 +256,12 @@ def test_fault_56_a_model_with_code_in_it_gives_its_weights_and_runs_none(tmp_pa
     assert proof.exists()  # the code is live: only not loading the model held it back
 
 
+def test_a_layer_has_the_same_name_whatever_was_built_before():
+    for _ in range(2):
+        assert build("mobilenet_v3_small", image_size=32, layers=("re_lu",)).output_shape[1] > 0
+        build("mobilenet_v2", image_size=32)
+
+
 @pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.weights.h5"])
 def test_fault_56_a_model_with_code_in_it_is_refused_whatever_it_is_called(tmp_path, name):
     path, proof = tmp_path / "m.keras", tmp_path / "executed"

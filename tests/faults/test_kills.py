@@ -287,8 +287,8 @@ class TestOneRun:
         sizes, notes = [], []
 
         def open_engine(job):
-            sizes.append(job.config.batch_size)
-            return Hungry(job.config.batch_size)
+            sizes.append(job.batch_size)
+            return Hungry(job.batch_size)
 
         done = extract(scenario.prepare(batch_size=8), open_engine, on_note=notes.append)
         assert sizes == [8, 4, 2]
@@ -299,21 +299,21 @@ class TestOneRun:
         sizes = []
 
         def open_engine(job):
-            sizes.append(job.batch_size)
-            return Hungry(job.batch_size)
+            sizes.append(job.batch_size or 8)
+            return Hungry(sizes[-1])
 
         done = extract(scenario.prepare(), open_engine)
         assert sizes == [8, 4, 2]
         assert (done.batch_size, done.n_left) == (2, 0)
         assert scenario.prepare().batch_size == 2
-        assert scenario.prepare(precision="bfloat16").batch_size == 8
+        assert scenario.prepare(precision="bfloat16").batch_size is None
         assert scenario.prepare(batch_size=5).batch_size == 5
         extract(scenario.prepare(overwrite=True), open_engine)
         assert sizes == [8, 4, 2, 2]
 
     def test_fault_12_one_image_that_does_not_fit_is_a_clear_error(self, scenario):
         def open_engine(job):
-            with memory_checked("cpu", job.batch_size):
+            with memory_checked("cpu", job.batch_size or 8):
                 raise MemoryError("std::bad_alloc")
 
         with pytest.raises(OutOfMemoryError, match=r"batches of 1 images.*smaller --model"):
@@ -361,7 +361,7 @@ class Hungry(MeanColourEngine):
     def infer_many(self, batches):
         for values in super().infer_many(batches):
             if self.batch_size > 3 and self.n_images > 4:
-                raise OutOfMemoryError("full")
+                raise OutOfMemoryError("full", batch_size=self.batch_size)
             yield values
 
 

@@ -1,16 +1,28 @@
+import errno
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import zarr
 
-from pipeline import cache
+from pipeline import cache, durable
+from pipeline.cache import layout
 from pipeline.config import ExtractConfig
-from pipeline.errors import CacheLockedError, ConfigError, EmptyDatasetError
+from pipeline.errors import (
+    CacheError,
+    CacheLockedError,
+    ConfigError,
+    EmptyDatasetError,
+    OutOfMemoryError,
+)
+from pipeline.extraction import ledger
 from pipeline.extraction.preparing import prepare
 from pipeline.records import Split
 from pipeline.stages.extract import estimate, extract
@@ -277,9 +289,99 @@ class TestEstimate:
     def test_it_counts_and_writes_nothing(self, photos, tmp_path, engine):
         (photos / "red" / "00.jpg").write_bytes(b"")
         job = prepare(make_config(photos, tmp_path))
-        cost = estimate(job, engine)
+        cost = estimate(job, lambda job: engine)
         assert (cost.n_images, cost.n_classes, cost.n_features) == (36, 3, 3)
         assert cost.skipped == {"zero bytes": 1}
         assert cost.megabytes == pytest.approx(36 * 3 * 4 / 1e6)
         assert cost.seconds > 0
         assert not (tmp_path / "cache").exists()
+
+
+class TestLedger:
+    def test_the_time_is_accounted_for(self, photos, tmp_path, engine):
+        started = time.perf_counter()
+        extraction = run(make_config(photos, tmp_path), engine)
+        assert 0 < extraction.seconds <= time.perf_counter() - started
+        assert extraction.seconds == extraction.ledger.total
+        assert extraction.ledger.work_hashing > 0
+        assert extraction.ledger.work_writing > 0
+        assert extraction.batch_size == engine.batch_size
+        fields = json.loads(json.dumps(extraction.to_dict()))
+        assert fields["ledger"] == extraction.ledger.to_dict()
+        assert fields["batch_size"] == 4
+        assert fields["advice"] == ""  # so short that there is none
+
+    def test_a_run_that_takes_long_is_advised(self, photos, tmp_path, monkeypatch):
+        class Slow(MeanColourEngine):
+            def infer_many(self, batches):
+                for values in super().infer_many(batches):
+                    time.sleep(0.05)
+                    yield values
+
+        monkeypatch.setattr(ledger, "SHORT", 0.1)
+        extraction = run(make_config(photos, tmp_path), Slow())
+        assert extraction.ledger.slowest[0] == "inference"
+        assert extraction.advice.startswith("inference-bound (")
+
+    def test_finding_it_done_takes_no_time_and_is_no_run(self, photos, tmp_path, engine):
+        config = make_config(photos, tmp_path)
+        first = run(config, engine)
+        again = extract(prepare(config), no_engine)
+        assert (again.ledger, again.batch_size, again.seconds, again.advice) == (None, None, 0, "")
+        assert again.to_dict()["ledger"] is None
+        assert len(cache.read_runs(first.store)) == 1
+
+    def test_each_run_is_listed_with_its_ledger(self, photos, tmp_path, engine, monkeypatch):
+        monkeypatch.setattr(layout, "block_length", lambda row_bytes: 16)
+        config = make_config(photos, tmp_path)
+        late = replace(prepare(config), deadline=0.0)
+        first = extract(late, lambda job: engine)
+        second = run(config, engine)
+        assert (first.n_left, second.n_left) == (20, 0)
+        runs = cache.read_runs(second.store)
+        assert [(each["n_computed"], each["n_left"]) for each in runs] == [(16, 20), (20, 0)]
+        for each, extraction in zip(runs, (first, second), strict=True):
+            assert each["ledger"] == extraction.ledger.to_dict()
+            assert (each["engine"], each["device"], each["batch_size"]) == ("mean-colour", "cpu", 4)
+
+    def test_the_runs_of_what_was_overwritten_are_forgotten(self, photos, tmp_path, engine):
+        run(make_config(photos, tmp_path), engine)
+        extraction = run(make_config(photos, tmp_path, overwrite=True), MeanColourEngine(9))
+        assert [each["batch_size"] for each in cache.read_runs(extraction.store)] == [9]
+
+    def test_what_was_computed_before_the_memory_was_full_counts(
+        self, photos, tmp_path, monkeypatch
+    ):
+        class Hungry(MeanColourEngine):
+            def infer_many(self, batches):
+                for values in super().infer_many(batches):
+                    if self.batch_size > 3 and self.n_images > 20:
+                        raise OutOfMemoryError("full", batch_size=self.batch_size)
+                    yield values
+
+        monkeypatch.setattr(layout, "block_length", lambda row_bytes: 8)
+        config = make_config(photos, tmp_path, batch_size=4)
+        done = extract(prepare(config), lambda job: Hungry(job.batch_size))
+        assert (done.n_cached, done.n_computed, done.batch_size) == (36, 36, 2)
+
+
+class TestErrorsInTheBackground:
+    def test_a_disk_that_fills_up_stops_the_run_and_what_is_done_is_kept(
+        self, photos, tmp_path, monkeypatch
+    ):
+        real = durable.step
+
+        def step(action, path):
+            if "features/c/2/" in str(path):
+                raise OSError(errno.ENOSPC, "No space left on device", str(path))
+            real(action, path)
+
+        monkeypatch.setattr(layout, "block_length", lambda row_bytes: 8)
+        config = make_config(photos, tmp_path)
+        with monkeypatch.context() as full:
+            full.setattr(durable, "step", step)
+            with pytest.raises(CacheError, match=r"No space left on device.* make room"):
+                run(config, MeanColourEngine())
+        assert cache.count_committed(prepare(config).store) == 2
+        again = MeanColourEngine()
+        assert run(config, again).n_computed == again.n_images == 20
