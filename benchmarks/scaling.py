@@ -25,8 +25,8 @@ from typing import Any
 
 from measure import ROOT, Extraction, Row, Sample, run_rounds
 from speed import describe_machine
-from tables import print_table as print_table
 from tables import print_reasons
+from tables import print_table as print_table
 
 DATA = ROOT.parent / "shared" / "data" / "cifar10-sample"
 EXTENSIONS = (".jpg", ".jpeg", ".png")
