@@ -17,12 +17,12 @@ import numpy as np
 from contending import Task, Work, cut
 from numpy.typing import NDArray
 
+from pipeline.backbones.batching import AUTO_BATCH_SIZES
 from pipeline.backbones.network import Network
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
 from pipeline.config import ExtractConfig
 from pipeline.datasets import load_manifest
-from pipeline.extraction.job import AUTO_BATCH_SIZES
 from pipeline.images import Geometry, read_batches
 from pipeline.machine import count_cores
 

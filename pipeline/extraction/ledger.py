@@ -88,7 +88,7 @@ def advise(ledger: TimeLedger, *, device: str, workers: int, can_be_coarser: boo
     elif what == DECODING:
         how = f"{workers} threads decode on {n_cores} cores; smaller photos would be faster"
     elif what == INFERENCE and can_be_coarser:
-        how = "--precision bfloat16 computes about twice as fast here"
+        how = "--precision bfloat16 computes up to twice as fast here"
     elif what == "hashing":
         how = "this is the speed of the CPU"
     elif what == INFERENCE:
