@@ -41,7 +41,10 @@ def convert(network: Network, folder: Path) -> ConvertedNetwork:
         )
     model = build_network(network)
     path = folder / "network.xml"
-    model.export(str(path), format="openvino", verbose=False)
+    try:
+        model.export(str(path), format="openvino", verbose=False)
+    except RuntimeError as exc:  # this is how OpenVINO says that the disk is full
+        raise OSError(f"{path} cannot be written ({exc})") from exc
     return ConvertedNetwork(
         path=path,
         network=network,

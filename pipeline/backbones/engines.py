@@ -80,20 +80,30 @@ def _open_openvino(
         kept = open_kept(network, cache_dir, batch_size=batch_size, precision=precision)
         if kept is not None:
             return kept
-    try:
-        with building_folder(cache_dir, network) as folder:
-            converted = convert(network, folder)
-            try:
-                # From the folder that is ours alone: what is kept, somebody else may replace.
-                return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
-            finally:
-                if cache_dir is not None:
-                    keep(converted, cache_dir)
-    except OSError as exc:
-        raise BackboneError(
-            f"{network.name} cannot be converted for OpenVINO: {exc}. It is written into the cache "
-            "or, where that cannot be, among the temporary files (TMPDIR): make room there."
-        ) from exc
+    places = [None] if cache_dir is None else [cache_dir, None]
+    error: OSError | None = None
+    for place in places:
+        try:
+            return _convert_and_open(network, batch_size, precision, place)
+        except OSError as exc:  # where there is no room in the cache, there may be elsewhere
+            error = exc
+    raise BackboneError(
+        f"{network.name} cannot be converted for OpenVINO: {error}. It is written into the cache "
+        "or, where that cannot be, among the temporary files (TMPDIR): make room there."
+    ) from error
+
+
+def _convert_and_open(
+    network: Network, batch_size: int, precision: str, cache_dir: Path | None
+) -> Engine:
+    with building_folder(cache_dir, network) as folder:
+        converted = convert(network, folder)
+        try:
+            # From the folder that is ours alone: what is kept, somebody else may replace.
+            return OpenVINOEngine(converted, batch_size=batch_size, precision=precision)
+        finally:
+            if cache_dir is not None:
+                keep(converted, cache_dir)
 
 
 def _choose_device(device: str) -> str:

@@ -8,13 +8,14 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline.backbones import converted, engines
+from pipeline.backbones import conversion, converted, engines
 from pipeline.backbones.converted import converted_path, find_converted
 from pipeline.backbones.engines import open_engine
 from pipeline.backbones.network import Network
 from pipeline.backbones.openvino_engine import open_kept
 from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
+from pipeline.errors import BackboneError
 
 SPEC = get_spec("mobilenet_v3_small")
 RUN_WITHOUT_KERAS = """
@@ -177,3 +178,32 @@ def test_a_disk_that_is_full_keeps_nothing_and_works(tmp_path, noise, monkeypatc
     engine = open_it(tmp_path, network_of(64))
     assert engine.infer((noise[:1],)).shape == (1, 576)
     assert list((tmp_path / "networks").iterdir()) == []
+
+
+@pytest.mark.parametrize("everywhere", [False, True])
+def test_where_the_cache_has_no_room_for_a_network_the_temporary_files_have(
+    tmp_path, noise, monkeypatch, everywhere
+):
+    real = engines.convert
+
+    def convert(network, folder):
+        if everywhere or tmp_path in folder.parents:
+            raise OSError(28, "No space left on device")
+        return real(network, folder)
+
+    monkeypatch.setattr(engines, "convert", convert)
+    if everywhere:
+        with pytest.raises(BackboneError, match=r"No space left on device.*TMPDIR"):
+            open_it(tmp_path, network_of(64))
+    else:
+        assert open_it(tmp_path, network_of(64)).infer((noise[:1],)).shape == (1, 576)
+    assert list((tmp_path / "networks").iterdir()) == []
+
+
+def test_that_the_disk_is_full_is_what_openvino_means(tmp_path, monkeypatch):
+    def export(self, path, **options):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(conversion.keras.Model, "export", export)
+    with pytest.raises(OSError, match=r"network\.xml cannot be written \(basic_ios::clear"):
+        conversion.convert(network_of(), tmp_path)
