@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
 
 from pipeline.config import PRECISIONS, check_choice
 from pipeline.errors import ConfigError
+from pipeline.machine import find_version
 
 _CPU_INFO = Path("/proc/cpuinfo")
 NVIDIA_DRIVER = Path("/proc/driver/nvidia/version")
 # NVIDIA's on Linux, on Jetson boards and within Windows (WSL 2); AMD's.
 _GPU_DRIVERS = (NVIDIA_DRIVER, Path("/dev/nvhost-ctrl"), Path("/dev/dxg"), Path("/dev/kfd"))
+_GPU_PLUGINS = ("tensorflow-metal", "tensorflow-directml-plugin")
 # x86: AMX tiles or AVX-512; Arm: the bfloat16 extension.
 _BFLOAT16_FLAGS = frozenset({"amx_bf16", "avx512_bf16", "bf16"})
 
@@ -32,11 +35,15 @@ def parse_device(device: str) -> tuple[str, int]:
 
 
 def may_have_gpu() -> bool:
-    """Tell whether there is anything that looks like a GPU driver that Keras can use.
+    """Tell whether there is anything that looks like a GPU that Keras can use.
 
     Where there is none, `--device auto` is the CPU, and Keras need not be imported to ask.
     """
-    return sys.platform != "linux" or any(path.exists() for path in _GPU_DRIVERS)
+    if sys.platform == "linux":
+        return any(path.exists() for path in _GPU_DRIVERS)
+    # Elsewhere TensorFlow by itself sees no GPU.
+    is_tensorflow = os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow"
+    return not is_tensorflow or any(find_version(plugin) for plugin in _GPU_PLUGINS)
 
 
 def expect_engine(device: str) -> str:

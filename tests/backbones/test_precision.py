@@ -1,7 +1,13 @@
 import pytest
 
 from pipeline.backbones import precision
-from pipeline.backbones.precision import cpu_has_bfloat16, parse_device, resolve_precision
+from pipeline.backbones.precision import (
+    cpu_has_bfloat16,
+    expect_engine,
+    may_have_gpu,
+    parse_device,
+    resolve_precision,
+)
 from pipeline.errors import ConfigError
 
 
@@ -55,3 +61,33 @@ def test_what_is_asked_for_is_kept():
     assert resolve_precision("bfloat16", device="cpu") == "bfloat16"
     with pytest.raises(ConfigError, match="--precision must be one of"):
         resolve_precision("float64")
+
+
+@pytest.mark.parametrize(
+    ("platform", "driver", "backend", "plugins", "expected"),
+    [
+        ("linux", False, None, (), False),
+        ("linux", True, None, (), True),
+        ("linux", False, "jax", (), False),
+        ("darwin", False, None, (), False),
+        ("darwin", False, None, ("tensorflow-metal",), True),
+        ("win32", False, "torch", (), True),
+        ("win32", True, "tensorflow", (), False),
+    ],
+)
+def test_keras_is_asked_only_where_there_may_be_a_gpu(
+    tmp_path, monkeypatch, platform, driver, backend, plugins, expected
+):
+    path = tmp_path / "driver"
+    if driver:
+        path.touch()
+    monkeypatch.setattr(precision, "_GPU_DRIVERS", (path,))
+    monkeypatch.setattr(precision.sys, "platform", platform)
+    monkeypatch.setattr(precision, "find_version", lambda name: "1" if name in plugins else None)
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    if backend:
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+    assert may_have_gpu() == expected
+    assert expect_engine("auto") == ("keras" if expected else "openvino")
+    assert expect_engine("cpu") == "openvino"
+    assert expect_engine("gpu:1") == "keras"
