@@ -26,15 +26,24 @@ def step(action: str, path: Path) -> None:
     """
 
 
-def write_file(path: Path, data: bytes | bytearray | memoryview) -> None:
+def write_file(
+    path: Path, data: bytes | bytearray | memoryview, *, within: Path | None = None
+) -> None:
     """Put a file in place whole, flushed, with its folder; missing folders are made.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes-like
+    within : Path, optional
+        A folder above the file that is not made anew if somebody deleted it.
 
     Raises
     ------
     OSError
         With the path and the number of bytes. Nothing is left behind.
     """
-    make_folder(path.parent)
+    make_folder(path.parent, within=within)
     partial = partial_path(path)
     try:
         step("write", path)
@@ -56,11 +65,11 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and those above it that are missing; flush the names of the new ones."""
-    if path.is_dir():
+def make_folder(path: Path, *, within: Path | None = None) -> None:
+    """Make a folder and those above it that are missing, but not `within`; flush their names."""
+    if path.is_dir() or path == within:
         return
-    make_folder(path.parent)
+    make_folder(path.parent, within=within)
     step("mkdir", path)
     path.mkdir(exist_ok=True)
     sync(path.parent)

@@ -90,6 +90,7 @@ def test_ages(seconds, words):
 
 
 DETAILS = StoreDetails(
+    runs=(),
     entry=ENTRY,
     content_sha256="ab" * 32,
     recipe={"manifest_digest": "cd" * 32, "backbones": [{"layers": [], "input_size": 224}]},

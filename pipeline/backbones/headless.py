@@ -46,9 +46,9 @@ def build_network(network: Network, *, precision: str = "float32") -> keras.Mode
     ConfigError, BackboneError
         As `build_headless`.
     """
-    inputs, values = [], []
-    for number, part in enumerate(network.parts):
-        backbone = build_headless(
+    # First all of them: each build begins to number nameless layers anew.
+    backbones = [
+        build_headless(
             part.spec,
             part.weights,
             image_size=part.image_size,
@@ -56,6 +56,10 @@ def build_network(network: Network, *, precision: str = "float32") -> keras.Mode
             pooling=network.pooling,
             precision=precision,
         )
+        for part in network.parts
+    ]
+    inputs, values = [], []
+    for number, (part, backbone) in enumerate(zip(network.parts, backbones, strict=True)):
         backbone.name = f"headless_{number}"
         side = part.image_size
         images = keras.Input((side, side, 3), dtype="uint8", name=f"images_{number}")

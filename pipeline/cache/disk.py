@@ -65,8 +65,9 @@ class DurableStore(LocalStore):
     def set_sync(self, key: str, value: Buffer) -> None:
         """Write one key."""
         self._check_writable()
-        Path(self.root).stat()
-        write_file(Path(self.root, key), value.as_buffer_like())
+        root = Path(self.root)
+        root.stat()
+        write_file(root / key, value.as_buffer_like(), within=root)
 
     async def set_if_not_exists(self, key: str, value: Buffer) -> None:
         """Write one key; the holder of the store's lock is the only one who does."""

@@ -188,7 +188,7 @@ class TestAdvice:
 
     def test_bfloat16_is_advised_where_it_is_not_used_yet(self):
         assert self.ask(inference=6.0, decoding=2.0, coarser=True) == (
-            "inference-bound (75% of the time): --precision bfloat16 computes about twice as fast "
+            "inference-bound (75% of the time): --precision bfloat16 computes up to twice as fast "
             "here"
         )
 
