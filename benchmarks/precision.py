@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import shlex
 import subprocess
 import sys
@@ -28,8 +27,8 @@ from typing import Any
 import numpy as np
 from measure import ROOT, say
 from numpy.typing import NDArray
-from speed import describe_machine
-from tables import print_table as print_table
+from reports import begin_report, write_report
+from tables import print_table
 
 from pipeline.cache import read_features, row_cosines
 from pipeline.config import FitConfig
@@ -70,32 +69,19 @@ class Outcome:
 def main() -> None:
     """Measure, print and write."""
     arguments = parse_arguments()
-    report: dict[str, Any] = {
-        "command": shlex.join(["python", *sys.argv]),
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-        "precision": [],
-        "augment": [],
-    }
-    print(f"{report['machine']['cpu']}, {report['machine']['cores']} cores\n`{report['command']}`")
+    report = begin_report()
+    report["precision"], report["augment"] = [], []
     with tempfile.TemporaryDirectory(prefix="precision-") as name:
         for data in arguments.data:
             report["precision"].append(compare_precisions(data, Path(name)))
-            write(report, arguments.json)
+            write_report(report, arguments.json)
         print_precisions(report["precision"])
         for data in arguments.data if arguments.augment else ():
             for row in compare_variants(data, Path(name)):
                 report["augment"].append(row)
-                write(report, arguments.json)
+                write_report(report, arguments.json)
         if arguments.augment:
             print_variants(report["augment"])
-
-
-def write(report: dict[str, Any], path: Path | None) -> None:
-    """Write what is known by now, so that nothing is lost if the rest fails."""
-    report["load_after"] = os.getloadavg()
-    if path:
-        path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -12,21 +12,15 @@ image on. Linux only.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
 
 from measure import ROOT, Extraction, Row, Sample, run_rounds
-from speed import describe_machine
-from tables import print_reasons
-from tables import print_table as print_table
+from reports import begin_report, write_report
+from tables import print_reasons, print_table
 
 DATA = ROOT.parent / "shared" / "data" / "cifar10-sample"
 EXTENSIONS = (".jpg", ".jpeg", ".png")
@@ -75,19 +69,13 @@ class Demand:
 def main() -> None:
     """Measure, print and write."""
     arguments = parse_arguments()
-    report: dict[str, Any] = {
-        "command": shlex.join(["python", *sys.argv]),
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-    }
-    print(f"{report['machine']['cpu']}, {report['machine']['cores']} cores\n`{report['command']}`")
+    report = begin_report()
     sizes = (FEW, SOME, arguments.n_photos)
     with tempfile.TemporaryDirectory(prefix="scaling-") as cache_dir:
         flags = ["--dataset", str(arguments.data), "--device", "cpu", "--cache-dir", cache_dir]
         lite0 = [open_extraction("Lite0, bfloat16", n, [*LITE0, *flags]) for n in sizes]
         vgg16 = [open_extraction("VGG16 at 150, float32", n, [*VGG16, *flags]) for n in VGG16_SIZES]
         run_rounds([*lite0, *vgg16], arguments.rounds)
-    report["load_after"] = os.getloadavg()
     lite0_rows, vgg16_rows = [e.row for e in lite0], [e.row for e in vgg16]
     rows = [*lite0_rows, *vgg16_rows]
     print_rows(rows)
@@ -95,8 +83,7 @@ def main() -> None:
     print_demands(demands)
     report["rows"] = [row.to_dict() for row in rows]
     report["demands"] = [asdict(demand) for demand in demands]
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    write_report(report, arguments.json)
 
 
 def parse_arguments() -> argparse.Namespace:

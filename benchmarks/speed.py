@@ -15,29 +15,22 @@ peers, which have their own. Linux only.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contending import Case
 from measure import ROOT, Contender, Extraction, Worker, run_rounds, say
+from reports import begin_report, write_report
 from tables import print_case, print_products, print_reasons
-
-from pipeline.machine import count_cores, count_memory, find_version
 
 HERE = Path(__file__).resolve().parent
 MODELS = "vgg16@150,resnet50@224,inception_v3@299,efficientnet-lite0@224"
 PHOTOS = ROOT.parent / "shared" / "data" / "cats-and-dogs"
-FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx_vnni", "avx512_vnni", "amx_bf16", "amx_tile")
-LIBRARIES = ("transfer-values", "keras", "tensorflow", "tensorflow-cpu", "openvino", "numpy")
 
 PRODUCTS = {
     "numpy-product": "NumPy, float32",
@@ -101,23 +94,14 @@ def main() -> None:
     """Measure, print and write."""
     arguments = parse_arguments()
     started = time.monotonic()
-    report: dict[str, Any] = {
-        "command": shlex.join(["python", *sys.argv]),
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": describe_machine(),
-        "load_before": os.getloadavg(),
-        "rounds": arguments.rounds,
-        "never_run": NEVER_RUN if arguments.peers else {},
-    }
-    print(f"{report['machine']['cpu']}, {report['machine']['cores']} cores\n`{report['command']}`")
+    report = begin_report()
+    report["rounds"], report["never_run"] = arguments.rounds, NEVER_RUN if arguments.peers else {}
     report["products"], report["cases"] = measure_products(arguments), []
     with tempfile.TemporaryDirectory(prefix="speed-") as folder:
         for case in arguments.cases:
             report["cases"].append(measure_case(case, arguments, Path(folder)))
             report["minutes"] = round((time.monotonic() - started) / 60, 1)
-            report["load_after"] = os.getloadavg()
-            if arguments.json:  # after each network: what is measured is not lost
-                arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write_report(report, arguments.json)
     print_reasons(report["never_run"])
     say(f"{report['minutes']} minutes")
 
@@ -186,22 +170,6 @@ def make_extraction(
         n_images=arguments.images,
         seconds=arguments.seconds,
     )
-
-
-def describe_machine() -> dict[str, Any]:
-    """Return what the figures depend on."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    about = {key.strip(): value.strip() for key, _, value in (ln.partition(":") for ln in lines)}
-    memory = count_memory()
-    return {
-        "cpu": about.get("model name", "unknown processor"),
-        "cpu_family_model": f"{about.get('cpu family')}/{about.get('model')}",
-        "flags": [flag for flag in FLAGS if flag in about.get("flags", "").split()],
-        "cores": count_cores(),
-        "memory_gb": memory and round(memory / 1e9, 1),
-        "python": sys.version.split()[0],
-        "versions": {name: found for name in LIBRARIES if (found := find_version(name))},
-    }
 
 
 if __name__ == "__main__":

@@ -71,6 +71,13 @@ def make_recipe(manifest, **changes):
     return Recipe(backbones=(BackboneRecipe(**backbone),), **fields)
 
 
+def write_block(writer, rows, values, status=None, oddities=None):
+    """Write and commit one block of a store; all is well with its rows, unless it is said."""
+    status = np.zeros(len(rows), np.uint8) if status is None else status
+    oddities = np.zeros(len(rows), np.uint16) if oddities is None else oddities
+    writer.commit(writer.seal(rows, values, status, oddities))
+
+
 def make_store(
     cache_dir,
     contents=None,
@@ -116,7 +123,7 @@ def make_store(
     )
     odd = np.zeros(len(contents), np.uint16) if oddities is None else oddities
     for rows in writer.pending[:blocks]:
-        writer.write(rows, values[rows], status[rows], odd[rows])
+        write_block(writer, rows, values[rows], status[rows], odd[rows])
     if blocks is None:
         write_skipped(path, manifest.paths, status)
         writer.finish()

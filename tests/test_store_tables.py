@@ -154,6 +154,19 @@ def test_details_of_what_is_not_complete():
     assert "  written by  process 7" in lines
 
 
+def test_the_last_runs_are_told_with_what_they_waited_for():
+    ledger = {"start": 1.0, "inference": 3.0, "rest": 0.001, "total": 4.001, "work_writing": 2.0}
+    run = {"ended": "2026-01-02", "n_computed": 1000, "batch_size": 8, "ledger": ledger}
+    runs = [{"ended": f"run {n}"} for n in range(9)]
+    lines = lines_of(render_details(replace(DETAILS, runs=[*runs, run])))
+    found = [line.strip().removeprefix("run ").strip() for line in lines if "computed" in line]
+    assert len(found) == 5
+    assert found[-1] == (
+        "2026-01-02: 1,000 computed, 0 copied in batches of 8; 4.0 s, waiting for inference 3.0 s "
+        "(75%), start 1.0 s (25%)"
+    )
+
+
 DIFF = StoreDiff(
     a=Path("a.zarr"),
     b=Path("b.zarr"),

@@ -6,7 +6,6 @@ same: every field is there and of its kind, and the files it names are the fit's
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 import re
@@ -24,7 +23,7 @@ from pipeline.errors import (
     ClassifierNotFoundError,
     ConfigError,
 )
-from pipeline.records import FeatureTable
+from pipeline.records import FeatureTable, hash_json
 from pipeline.views import count_views, view_width
 
 FORMAT = "transfer-values fit"
@@ -49,7 +48,7 @@ def fit_path(store: Path, *, key: str, content_sha256: str, config: FitConfig) -
         "transfer-values": __version__,
         "scikit-learn": version("scikit-learn"),
     }
-    return store.with_suffix(".fits") / f"{config.clf}-{_digest(decisive)[:8]}"
+    return store.with_suffix(".fits") / f"{config.clf}-{hash_json(decisive)[:8]}"
 
 
 def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -> bytes:
@@ -88,17 +87,12 @@ def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -
 
 def sealed(info: Mapping[str, Any]) -> dict[str, Any]:
     """Return model.json's fields with the digest over them."""
-    return {**info, "sha256": _digest(info)}
+    return {**info, "sha256": hash_json(info)}
 
 
 def to_json(fields: Mapping[str, Any]) -> bytes:
     """Return fields as JSON text; names that are not UTF-8 stay, and NaN is refused."""
     return (json.dumps(fields, indent=1, allow_nan=False) + "\n").encode("ascii")
-
-
-def _digest(fields: Mapping[str, Any]) -> str:
-    canonical = json.dumps(fields, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def read_info(folder: Path) -> dict[str, Any]:
@@ -140,7 +134,7 @@ def _unseal(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         info: dict[str, Any] = json.loads(raw)
         expected = info.pop("sha256", None)
-        found = _digest(info)
+        found = hash_json(info)
     except (ValueError, AttributeError, TypeError, RecursionError) as exc:
         raise ArtifactTamperedError(
             f"{path} is not the JSON that fit wrote: {exc}. {REDO_HINT}"

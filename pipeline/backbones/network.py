@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.backbones.specs import BackboneSpec
 from pipeline.backbones.weights import WeightsFile
+from pipeline.records import hash_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,5 +98,4 @@ class Network:
     @property
     def key(self) -> str:
         """SHA-256 of the canonical JSON of `to_dict`, in hexadecimal."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hash_json(self.to_dict())

@@ -1,6 +1,6 @@
 """How long each run took that wrote into a store, in a list beside it.
 
-Not in the store, whose bytes depend on nothing but what was extracted. Nothing relies on the list:
+Not in the store, whose bytes are the same however often it was stopped. Nothing relies on the list:
 it is not flushed, and a line that was cut off is passed over.
 """
 

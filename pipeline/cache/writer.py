@@ -146,16 +146,6 @@ class StoreWriter:
         n = self._features.shape[0]
         return [np.arange(b * self._block, min((b + 1) * self._block, n)) for b in missing]
 
-    def write(
-        self,
-        rows: NDArray[np.int64],
-        features: NDArray[np.float32],
-        status: NDArray[np.uint8],
-        oddities: NDArray[np.uint16],
-    ) -> None:
-        """Write and commit one block; see `seal`."""
-        self.commit(self.seal(rows, features, status, oddities))
-
     def seal(
         self,
         rows: NDArray[np.int64],

@@ -1,5 +1,6 @@
 """What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
 
+from pipeline.records.hashing import hash_json
 from pipeline.records.names import csv_name, csv_path, decode_names, encode_names, printable
 from pipeline.records.recipe import (
     FORMAT_VERSION,
@@ -44,5 +45,6 @@ __all__ = [
     "describe_waits",
     "encode_names",
     "flatten_recipe",
+    "hash_json",
     "printable",
 ]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from pipeline.records.hashing import hash_json
 
 FORMAT_VERSION = 3
 
@@ -70,8 +70,7 @@ class Recipe:
     @property
     def key(self) -> str:
         """SHA-256 of the canonical JSON of the recipe, in hexadecimal."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return hash_json(self.to_dict())
 
 
 def flatten_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from pipeline.backbones import conversion, converted, engines
+from pipeline.backbones import conversion, converted, engines, openvino_engine
 from pipeline.backbones.converted import converted_path, find_converted
 from pipeline.backbones.engines import open_engine
 from pipeline.backbones.network import Network
@@ -207,3 +207,29 @@ def test_that_the_disk_is_full_is_what_openvino_means(tmp_path, monkeypatch):
     monkeypatch.setattr(conversion.keras.Model, "export", export)
     with pytest.raises(OSError, match=r"network\.xml cannot be written \(basic_ios::clear"):
         conversion.convert(network_of(), tmp_path)
+
+
+def test_a_network_that_is_replaced_while_it_is_read_is_not_used(cache_dir, monkeypatch):
+    path = converted_path(cache_dir, network_of()) / "network.json"
+
+    class Slow(openvino_engine.OpenVINOEngine):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            about = json.loads(path.read_text())
+            about["sha256"]["network.bin"] = "0" * 64
+            path.write_text(json.dumps(about))
+
+    opened = {"batch_size": 2, "precision": "float32"}
+    assert open_kept(network_of(), cache_dir, **opened) is not None
+    monkeypatch.setattr(openvino_engine, "OpenVINOEngine", Slow)
+    assert open_kept(network_of(), cache_dir, **opened) is None
+
+
+def test_what_a_killed_run_left_is_found_but_not_behind_a_link(cache_dir, tmp_path):
+    networks = cache_dir / "networks"
+    left = networks / ".x@1-00000000.openvino.00000000.partial"
+    left.mkdir()
+    assert converted.list_partial(cache_dir) == [left]
+    networks.rename(tmp_path / "elsewhere")
+    networks.symlink_to(tmp_path / "elsewhere")
+    assert converted.list_partial(cache_dir) == []

@@ -25,7 +25,7 @@ from pipeline.records import (
     describe_augment,
     flatten_recipe,
 )
-from tests.made_stores import make_recipe
+from tests.made_stores import make_recipe, write_block
 
 NAMES = ("a/=1.jpg", "a/new\nline.jpg", "b/\udcff.jpg", 'b/ü, "q".jpg')
 
@@ -74,7 +74,7 @@ def fill(path, manifest, recipe, *, bad=(), blocks=None):
     status = np.zeros(len(manifest), np.uint8)
     status[list(bad)] = Status.CORRUPT
     for rows in writer.pending[:blocks]:
-        writer.write(rows, values_of(manifest)[rows], status[rows], np.zeros(len(rows), np.uint16))
+        write_block(writer, rows, values_of(manifest)[rows], status[rows])
     return writer
 
 
@@ -186,9 +186,7 @@ class TestWriting:
             values = values_of(manifest)[rows]
             if rows[0] == 0:
                 values[5, 9] = np.inf
-            writer.write(
-                rows, values, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
-            )
+            write_block(writer, rows, values)
         writer.finish()
         table = cache.read_features(path)
         assert len(table.features) == 69
@@ -202,9 +200,7 @@ class TestWriting:
         values = np.ones((70, 4), np.float32)
         values[3, 2] = 70_000
         for rows in writer.pending:
-            writer.write(
-                rows, values[rows], np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16)
-            )
+            write_block(writer, rows, values[rows])
         writer.finish()
         table = cache.read_features(path)
         assert table.features.dtype == np.float32
@@ -214,12 +210,7 @@ class TestWriting:
         path = cache.store_path(tmp_path, "x", recipe)
         writer = fill(path, manifest, recipe, blocks=0)
         with pytest.raises(CacheError, match="expected values of shape"):
-            writer.write(
-                np.arange(32),
-                np.ones((32, 5), np.float32),
-                np.zeros(32, np.uint8),
-                np.zeros(32, np.uint16),
-            )
+            write_block(writer, np.arange(32), np.ones((32, 5), np.float32))
 
     def test_another_recipe_in_the_same_place_is_refused(self, store, manifest):
         with pytest.raises(CacheMismatchError, match="another recipe"):

@@ -12,7 +12,7 @@ from pipeline.cache.writer import StoreWriter
 from pipeline.errors import CacheCorruptError, CacheError, CacheNotFoundError
 from pipeline.records import Recipe
 from tests.cache.test_cache import fill, make_manifest
-from tests.made_stores import make_recipe
+from tests.made_stores import make_recipe, write_block
 
 READERS = (cache.read_info, cache.read_states, cache.read_features)
 
@@ -29,12 +29,7 @@ def make_store(tmp_path, dataset="some-photos", width=4):
     cache.create_store(path, manifest, make_recipe(manifest), width=width, provenance={})
     writer = StoreWriter(path, make_recipe(manifest))
     for rows in writer.pending:
-        writer.write(
-            rows,
-            np.ones((len(rows), width), np.float32),
-            np.zeros(len(rows), np.uint8),
-            np.zeros(len(rows), np.uint16),
-        )
+        write_block(writer, rows, np.ones((len(rows), width), np.float32))
     writer.finish()
     return path
 
@@ -215,7 +210,7 @@ class TestOddPlaces:
         shutil.rmtree(tmp_path / "cache")
         values = np.ones((32, writer._features.shape[1]), np.float32)
         with pytest.raises(CacheError, match="vanished while it was being written"):
-            writer.write(rows, values, np.zeros(32, np.uint8), np.zeros(32, np.uint16))
+            write_block(writer, rows, values)
         with pytest.raises(CacheError, match="vanished while it was being written"):
             writer.finish()
         assert not path.exists()

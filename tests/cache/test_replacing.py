@@ -10,7 +10,7 @@ from pipeline.cache import replacing
 from pipeline.cache.writer import StoreWriter
 from pipeline.errors import CacheError, CacheIncompleteError
 from tests.cache.test_cache import make_manifest
-from tests.made_stores import make_recipe
+from tests.made_stores import make_recipe, write_block
 
 
 def make(path, value, *, blocks=None):
@@ -20,7 +20,7 @@ def make(path, value, *, blocks=None):
     writer = StoreWriter(path, recipe)
     for rows in writer.pending[:blocks]:
         values = np.full((len(rows), 2), value, np.float32)
-        writer.write(rows, values, np.zeros(len(rows), np.uint8), np.zeros(len(rows), np.uint16))
+        write_block(writer, rows, values)
     if blocks is None:
         writer.finish()
     return path

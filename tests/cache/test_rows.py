@@ -7,7 +7,7 @@ from pipeline.cache import StoredRows, StoreWriter, blocks, reader
 from pipeline.cache import rows as rows_module
 from pipeline.errors import CacheCorruptError, CacheError
 from pipeline.records import Oddity, Status
-from tests.made_stores import PATHS, WIDTH, flip_a_byte, make_store, values_of
+from tests.made_stores import PATHS, WIDTH, flip_a_byte, make_store, values_of, write_block
 
 
 def test_values_come_block_by_block_without_bad_rows(tmp_path, small_blocks):
@@ -89,7 +89,7 @@ def write_again(path, rows, status=Status.OK):
     writer.reopen(rows)
     n = len(rows)
     values = np.ones((n, WIDTH), np.float32)
-    writer.write(rows, values, np.full(n, status, np.uint8), np.zeros(n, np.uint16))
+    write_block(writer, rows, values, np.full(n, status, np.uint8))
     writer.finish()
 
 

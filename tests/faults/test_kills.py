@@ -311,6 +311,10 @@ class TestOneRun:
         assert scenario.prepare(batch_size=5).batch_size == 5
         extract(scenario.prepare(overwrite=True), open_engine)
         assert sizes == [8, 4, 2, 2]
+        # A larger one that is asked for, and fits, is remembered instead; a smaller one is not.
+        for size, known in ((3, 3), (1, 3)):
+            extract(scenario.prepare(overwrite=True, batch_size=size), open_engine)
+            assert scenario.prepare().batch_size == known
 
     def test_fault_12_one_image_that_does_not_fit_is_a_clear_error(self, scenario):
         def open_engine(job):

@@ -28,6 +28,7 @@ from pipeline.stages.fit import fit
 from pipeline.stages.verify import repair
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import files_of
+from tests.made_stores import write_block
 
 N_IMAGES, BLOCK, BATCH = 20, 8, 4
 LONGEST = 60  # seconds to wait for another process
@@ -297,7 +298,7 @@ class TestReaderDuringAWriter:
                 writer.reopen(np.arange(N_IMAGES))
                 for block in BlockReader(layout.open_store(other, "r")):
                     rows = np.arange(block.rows.start, block.rows.stop)
-                    writer.write(rows, block.values, block.status, block.oddities)
+                    write_block(writer, rows, block.values, block.status, block.oddities)
                 writer.finish()
 
         outcomes = []

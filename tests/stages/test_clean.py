@@ -278,3 +278,19 @@ def test_a_store_with_rows_that_the_newer_one_lacks_is_kept(tmp_path, n_rows, la
     assert removed(found) == []
     assert said in kept(found)[old.name]
     assert count_fits(old) == 1
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_network_that_was_half_converted_goes_when_it_is_old(tmp_path, dry_run):
+    networks = tmp_path / "cache" / "networks"
+    kept_network = networks / "vgg16@150-01234567.openvino"
+    old, new = (networks / f".{kept_network.name}.{n:08}.partial" for n in range(2))
+    for folder in (kept_network, old, new):
+        folder.mkdir(parents=True)
+        (folder / "network.bin").write_bytes(b"x" * 10)
+        age(folder)
+    os.utime(new)
+    cleaning = clean_cache(tmp_path / "cache", dry_run=dry_run)
+    (item,) = cleaning.removed
+    assert (item.path, item.n_bytes, item.why) == (old, 10, "a network half converted")
+    assert [old.exists(), new.exists(), kept_network.exists()] == [dry_run, True, True]
