@@ -7,6 +7,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+if sys.platform != "win32":
+    import resource
+
 # The same library under other names.
 _SAME = {"tensorflow": ("tensorflow", "tensorflow-cpu", "tensorflow-macos")}
 _CGROUP = Path("/sys/fs/cgroup")
@@ -31,6 +34,44 @@ def count_memory() -> int | None:
         return min(n_bytes, int((_CGROUP / "memory.max").read_text(encoding="ascii")))
     except (OSError, ValueError):
         return n_bytes
+
+
+def free_memory() -> int | None:
+    """Return the bytes of memory that this process may still take, None where they are not known.
+
+    That is what the system has available, what is left to its container, and what it was limited
+    to itself (``ulimit``), whichever is the least.
+    """
+    if sys.platform != "linux":
+        return None
+    free = [_read_available(), _read_container(), *_read_limits()]
+    return min((n_bytes for n_bytes in free if n_bytes is not None), default=None)
+
+
+def _read_available() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
+    except (OSError, ValueError, StopIteration):
+        return None
+
+
+def _read_container() -> int | None:
+    try:
+        limit, used = (
+            int((_CGROUP / name).read_text(encoding="ascii"))
+            for name in ("memory.max", "memory.current")
+        )
+    except (OSError, ValueError):  # no limit: no such file, or the word "max"
+        return None
+    return max(0, limit - used)
+
+
+def _read_limits() -> list[int]:
+    if sys.platform == "win32":
+        return []
+    soft = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    return [limit for limit in soft if limit != resource.RLIM_INFINITY]
 
 
 def find_version(distribution: str) -> str | None:

@@ -5,6 +5,7 @@ was listed is noticed, and what an extension says about a file does not matter.
 """
 
 from pipeline.images.codec import DECODER, DecodedImage, decode_image, encode_png, examine_image
+from pipeline.images.colours import colour_histograms
 from pipeline.images.geometry import Geometry
 from pipeline.images.libraries import library_versions
 from pipeline.images.reading import read_batches, read_image
@@ -13,6 +14,7 @@ __all__ = [
     "DECODER",
     "DecodedImage",
     "Geometry",
+    "colour_histograms",
     "decode_image",
     "encode_png",
     "examine_image",
