@@ -32,9 +32,9 @@ from tables import print_table
 
 from pipeline.cache import read_features, row_cosines
 from pipeline.config import FitConfig
+from pipeline.fitting.in_memory import fit_table
 from pipeline.predictions import parse_predictions
 from pipeline.records import FeatureTable, Split
-from pipeline.stages.fit import fit_table
 
 DATA = ROOT.parent / "shared" / "data"
 FOLDERS = [DATA / "cats-and-dogs", DATA / "cifar10-sample"]
@@ -114,7 +114,7 @@ def fit_splits(table: FeatureTable, clf: str) -> list[Outcome]:
     """Fit a classifier on every split, in the order of `SEEDS`, and say what it remarks."""
     outcomes = []
     for seed in SEEDS:
-        fitted = fit_table(table, FitConfig(clf=clf, seed=seed))
+        fitted = fit_table(table, FitConfig(clf=clf, seed=seed, tune=False))
         for note in fitted.report.notes:
             say(f"  {clf}, seed {seed}: {note}")
         asked = parse_predictions(fitted.predictions)

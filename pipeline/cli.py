@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from pipeline import __version__, options
-from pipeline.backbones.precision import expect_engine
 from pipeline.commands import add_command, command_line, signals
-from pipeline.config import ExtractConfig, FitConfig
+from pipeline.config import ExtractConfig, FitConfig, Gates
 from pipeline.console import Terminal
-from pipeline.errors import BackboneError, ConfigError, PipelineError
+from pipeline.errors import PipelineError
+from pipeline.opening import open_engine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.backbones.engine import Engine
     from pipeline.extraction.job import ExtractJob
-    from pipeline.records import Estimate, Extraction, FitResult, Report
+    from pipeline.records import Estimate, Extraction, FitResult
     from pipeline.stages.doctor import Check
 
 GATE_FAILED = 3
@@ -99,84 +99,144 @@ def extract_command(
     _check_skipped(extraction, strict=strict)
 
 
-@add_command([app, fit_app], "fit", config=options.fit_config)
+@add_command([app, fit_app], "fit", configs=options.fit_configs, gates=options.gates)
 def fit_command(
     terminal: Terminal,
-    config: FitConfig,
+    configs: tuple[FitConfig, ...],
+    gates: Gates,
     store: options.StoreArg = None,
     *,
     dataset: options.OfDatasetArg = None,
     model: options.OfModelArg = None,
     cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
-    min_accuracy: options.MinAccuracyArg = None,
     overwrite: options.OverwriteArg = False,
     json: options.JsonArg = False,
 ) -> None:
     """Fit a classifier on cached transfer values and measure it on images it has not seen."""
-    _check_gate(min_accuracy)
     from pipeline.cache import find_store
-    from pipeline.printing import render_headline
-    from pipeline.tables import render_fit
 
     chosen = store or find_store(cache_dir, **_named(dataset, model))
-    result = _fit(terminal, chosen, config, overwrite=overwrite)
-    terminal.result(
-        render_fit(render_headline(result.report), result.folder), result.to_dict(), as_json=json
-    )
-    terminal.note("Next: report")
-    _check_accuracy(terminal, result.report, min_accuracy)
+    results = _fit_all(terminal, chosen, configs, gates, overwrite=overwrite)
+    if len(configs) == 1:
+        _show_fit(terminal, results[0], as_json=json)
+    else:
+        _show_fits(terminal, results, as_json=json)
+    _check_gates(terminal, results, gates)
 
 
-@add_command([app, report_app], "report")
+@add_command([app, report_app], "report", gates=options.gates)
 def report_command(
     terminal: Terminal,
+    gates: Gates,
     fit: options.FitArg = None,
     *,
     dataset: options.OfDatasetArg = None,
     model: options.OfModelArg = None,
     clf: options.OfClfArg = None,
     cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
-    min_accuracy: options.MinAccuracyArg = None,
     json: options.JsonArg = False,
 ) -> None:
     """Print how good a fit is: accuracy, confusion matrix, and what it gets wrong."""
-    _check_gate(min_accuracy)
-    from pipeline.printing import render_report
     from pipeline.stages.report import report
 
     result = report(cache_dir, fit=fit, clf=clf, **_named(dataset, model))
-    terminal.result(
-        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
-        result.to_dict(),
-        as_json=json,
-    )
-    _check_accuracy(terminal, result.report, min_accuracy)
+    _show_report(terminal, result, as_json=json)
+    _check_gates(terminal, [result], gates)
 
 
-@add_command([app], "run", config=options.extract_config, fit_config=options.fit_config)
+@add_command(
+    [app],
+    "run",
+    config=options.extract_config,
+    configs=options.fit_configs,
+    gates=options.gates,
+)
 def run_command(
     terminal: Terminal,
     config: ExtractConfig,
-    fit_config: FitConfig,
+    configs: tuple[FitConfig, ...],
+    gates: Gates,
     *,
     strict: options.StrictArg = False,
-    min_accuracy: options.MinAccuracyArg = None,
     json: options.JsonArg = False,
 ) -> None:
     """Extract, fit and report in one go."""
-    _check_gate(min_accuracy)
-    from pipeline.printing import render_report
-
     extraction = _extract(terminal, config)
     _check_finished(terminal, extraction)
-    result = _fit(terminal, extraction.store, fit_config, overwrite=config.overwrite)
+    results = _fit_all(terminal, extraction.store, configs, gates, overwrite=config.overwrite)
+    if len(configs) == 1:
+        _show_report(terminal, results[0], as_json=json)
+    else:
+        _show_fits(terminal, results, as_json=json)
+    _check_skipped(extraction, strict=strict)
+    _check_gates(terminal, results, gates)
+
+
+@add_command([app], "compare")
+def compare_command(
+    terminal: Terminal,
+    fits: options.FitsArg = None,
+    *,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    seed: options.SeedArg = options.FIT.seed,
+    json: options.JsonArg = False,
+) -> None:
+    """Compare several fits on the test images that they share: which is better, and is it sure."""
+    from pipeline.fit_tables import render_comparison
+    from pipeline.stages.compare import compare
+
+    comparison = compare(fits or (), cache_dir, seed=seed)
     terminal.result(
-        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
-        result.to_dict(),
+        render_comparison(comparison, width=terminal.width, encoding=terminal.encoding),
+        comparison.to_dict(),
         as_json=json,
     )
-    _check_skipped(extraction, strict=strict)
-    _check_accuracy(terminal, result.report, min_accuracy)
+
+
+@add_command(
+    [app],
+    "sweep",
+    configs=options.sweep_configs,
+    fit_configs=options.fit_configs,
+    gates=options.gates,
+)
+def sweep_command(
+    terminal: Terminal,
+    configs: tuple[ExtractConfig, ...],
+    fit_configs: tuple[FitConfig, ...],
+    gates: Gates,
+    *,
+    to: options.SweepToArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Try several networks with one classifier or all: extract what is missing, fit, one table."""
+    from pipeline.fit_tables import render_sweep
+    from pipeline.stages.sweep import Failure, check_table_name, summarise, write_sweep
+
+    if to is not None:
+        check_table_name(to)  # before hours of work, not after
+    results, failures = [], []
+    for config in configs:
+        try:
+            extraction = _extract(terminal, config)
+            _check_finished(terminal, extraction)
+            results += _fit_all(
+                terminal, extraction.store, fit_configs, gates, overwrite=config.overwrite
+            )
+        except PipelineError as exc:  # the others may do all the same
+            terminal.error(f"{config.model}: {exc}")
+            failures.append(Failure(model=config.model, clf="", error=str(exc)))
+    sweep = summarise(results, cache_dir=configs[0].cache_dir, failures=failures)
+    if to is not None:
+        write_sweep(sweep, to)
+    terminal.result(
+        render_sweep(sweep, width=terminal.width, encoding=terminal.encoding),
+        sweep.to_dict(),
+        as_json=json,
+    )
+    _check_gates(terminal, results, gates)
+    if failures:
+        raise typer.Exit(PipelineError.exit_code)
 
 
 @add_command([app], "models")
@@ -307,12 +367,12 @@ def cache_diff_command(
 
     The exit code is 0 whether they differ or not: the output is the answer.
     """
-    from pipeline.stages.compare import compare_stores
+    from pipeline.stages.diff import diff_stores
     from pipeline.store_tables import render_diff
 
     paths = [_choose_store(cache_dir, name) for name in (a, b)]
     with terminal.progress("Comparing") as on_progress:
-        diff = compare_stores(*paths, on_progress=on_progress)
+        diff = diff_stores(*paths, on_progress=on_progress)
     terminal.result(render_diff(diff), diff.to_dict(), as_json=json)
 
 
@@ -438,46 +498,73 @@ def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
 def _open_engine(job: ExtractJob, *, keep: bool = True) -> Engine:
     """Open what computes a job's network; `keep` keeps it converted for the next time."""
     with signals.hold():
-        if expect_engine(job.config.device) == "openvino":
-            from pipeline.backbones.openvino_engine import open_kept
-
-            kept = open_kept(
-                job.network,
-                job.config.cache_dir,
-                batch_size=job.batch_size,
-                precision=job.recipe.precision,
-            )
-            if kept is not None:
-                return kept
-        try:
-            # Keras takes seconds to load: only where the network was not converted before.
-            from pipeline.backbones.engines import open_engine
-        except (ImportError, ValueError) as exc:  # as Keras says that a backend is not there
-            raise BackboneError(f"Keras cannot be loaded: {exc}. Run: pipeline doctor") from exc
-
-        return open_engine(
-            job.network,
-            batch_size=job.batch_size,
-            device=job.config.device,
-            precision=job.recipe.precision,
-            cache_dir=job.config.cache_dir if keep else None,
-        )
+        return open_engine(job, keep=keep)
 
 
-def _fit(terminal: Terminal, store: Path, config: FitConfig, *, overwrite: bool) -> FitResult:
+def _fit_all(
+    terminal: Terminal,
+    store: Path,
+    configs: tuple[FitConfig, ...],
+    gates: Gates,
+    *,
+    overwrite: bool,
+) -> list[FitResult]:
+    """Fit each classifier, or find it fitted; the best in cross-validation is then the newest."""
+    results = [_fit(terminal, store, config, gates, overwrite=overwrite) for config in configs]
+    if len(results) > 1:
+        from pipeline.stages.report import mark_best
+
+        mark_best(results)
+    return results
+
+
+def _fit(
+    terminal: Terminal, store: Path, config: FitConfig, gates: Gates, *, overwrite: bool
+) -> FitResult:
     from pipeline.stages.report import find_fit
 
     store = store if store.name else store.resolve()  # `fit .` within a store
-    found = None if overwrite else find_fit(store, config)
+    found = None if overwrite else find_fit(store, config, gates)
     if found is not None:
-        terminal.note("Already fitted: nothing to do.")
+        terminal.note(f"Already fitted {config.clf}: nothing to do.")
         return found
 
     # scikit-learn takes a second to load: only where there is something to fit.
     from pipeline.stages.fit import fit
 
     terminal.note(f"Fitting {config.clf} on {store} ...")
-    return fit(store, config)
+    with terminal.progress(f"Fitting {config.clf}") as on_progress:
+        return fit(store, config, gates=gates, on_progress=on_progress)
+
+
+def _show_fit(terminal: Terminal, result: FitResult, *, as_json: bool) -> None:
+    from pipeline.printing import render_headline
+    from pipeline.tables import render_fit
+
+    summary = render_fit(render_headline(result.report), result.folder)
+    terminal.result(summary, result.to_dict(), as_json=as_json)
+    terminal.note("Next: report")
+
+
+def _show_fits(terminal: Terminal, results: list[FitResult], *, as_json: bool) -> None:
+    from pipeline.fit_tables import render_fits
+
+    terminal.result(
+        render_fits(results, width=terminal.width, encoding=terminal.encoding),
+        [result.to_dict() for result in results],
+        as_json=as_json,
+    )
+    terminal.note("Next: report (the best in cross-validation), or pipeline compare")
+
+
+def _show_report(terminal: Terminal, result: FitResult, *, as_json: bool) -> None:
+    from pipeline.printing import render_report
+
+    terminal.result(
+        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
+        result.to_dict(),
+        as_json=as_json,
+    )
 
 
 def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:
@@ -502,13 +589,16 @@ def _check_skipped(result: Extraction | Estimate, *, strict: bool) -> None:
         raise typer.Exit(SOME_SKIPPED)
 
 
-def _check_gate(least: float | None) -> None:
-    """Refuse a gate that no accuracy can meet, or that every one does, before any work is done."""
-    if least is not None and not 0 <= least <= 1:
-        raise ConfigError(f"--min-accuracy is a share from 0 to 1. Got: {least}.")
+def _check_gates(terminal: Terminal, results: list[FitResult], gates: Gates) -> None:
+    """Exit with code 3 if a fit misses what is demanded of it."""
+    from pipeline.gates import check_gates, describe_gate, judge
 
-
-def _check_accuracy(terminal: Terminal, report: Report, least: float | None) -> None:
-    if least is not None and report.accuracy < least:
-        terminal.error(f"accuracy {report.accuracy:.4f} is below --min-accuracy {least}")
+    missed = False
+    for result in results:
+        check_gates(gates, result.report.class_names)
+        for gate in judge(gates, result.report.to_dict()):
+            if not gate["met"]:
+                missed = True
+                terminal.error(f"{result.report.clf}: {describe_gate(gate)}")
+    if missed:
         raise typer.Exit(GATE_FAILED)

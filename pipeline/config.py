@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ RESIZES = ("crop", "squash", "pad")
 PRECISIONS = ("float32", "bfloat16", "auto")
 DTYPES = ("float32", "float16")
 AUGMENTS = ("none", "hflip")
-CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn")
+CLASSIFIERS = ("logreg", "svm", "linear-svm", "mlp", "knn", "ridge")
+ALL = "all"
+TAKES_C = ("logreg", "svm", "linear-svm")
+TAKES_CLASS_WEIGHT = (*TAKES_C, "ridge")
+SPLITS = ("stratified", "stable")
 
 
 def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
@@ -123,26 +128,65 @@ class ExtractConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FitConfig:
-    """What `fit` was asked to do. `C` of None takes the classifier's own default."""
+    """What `fit` was asked to do.
+
+    `C` of None is tuned, or the classifier's own default where `tune` is off. `stream` of None is
+    chosen by the memory that is free. `group_by` is a column of the data set's table, or a regular
+    expression for paths.
+    """
 
     clf: str = "logreg"
     C: float | None = None
+    tune: bool = True
+    class_weight: str | None = None
+    split: str = "stratified"
     test_size: float = 0.2
+    group_by: str | None = None
+    shots: int | None = None
     seed: int = 42
     cv: int | None = None
-    class_weight: str | None = None
+    learning_curve: bool = False
+    stream: bool | None = None
 
     def __post_init__(self) -> None:
         check_choice("--clf", self.clf, CLASSIFIERS)
         if self.class_weight is not None:
             check_choice("--class-weight", self.class_weight, ("balanced",))
-        if self.C is not None and not 0 < self.C < math.inf:
-            raise ConfigError(f"--C must be a finite number greater than 0. Got: {self.C}.")
+            self._check_taken("--class-weight", self.class_weight, TAKES_CLASS_WEIGHT)
+        if self.C is not None:
+            if not 0 < self.C < math.inf:
+                raise ConfigError(f"--C must be a finite number greater than 0. Got: {self.C}.")
+            self._check_taken("--C", f"{self.C:g}", TAKES_C)
+        check_choice("--split", self.split, SPLITS)
         if not 0 < self.test_size < 1:
             raise ConfigError(f"--test-size must lie between 0 and 1. Got: {self.test_size}.")
+        check_at_least("--shots", self.shots, 1)
         check_at_least("--seed", self.seed, 0)
         check_at_least("--cv", self.cv, 2)
+
+    def _check_taken(self, flag: str, value: str, takers: tuple[str, ...]) -> None:
+        if self.clf not in takers:
+            raise ConfigError(
+                f"{flag} is a setting of {', '.join(takers)}. Got: --clf {self.clf} {flag} "
+                f"{value}. Leave out {flag}."
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gates:
+    """What a fit must reach to be usable: shares, 0-1; `min_recall` by class name."""
+
+    min_accuracy: float | None = None
+    min_recall: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for flag, least in (
+            ("--min-accuracy", self.min_accuracy),
+            *((f"--min-recall {name}", least) for name, least in self.min_recall.items()),
+        ):
+            if least is not None and not 0 <= least <= 1:
+                raise ConfigError(f"{flag} is a share from 0 to 1. Got: {least}.")

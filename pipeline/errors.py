@@ -12,6 +12,11 @@ A message says what is wrong, where, what was expected, what was found, and what
 `cli.py` prints a PipelineError without a traceback; anything else is a bug and keeps its own.
 """
 
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
 
 class PipelineError(Exception):
     """Base of every error that is about the user's input, files or machine."""
@@ -39,6 +44,9 @@ class ImageDecodeError(DatasetError):
     def __init__(self, message: str, *, reason: int) -> None:
         super().__init__(message)
         self.reason = reason
+
+    def __reduce__(self) -> tuple[Any, ...]:  # an error of a worker process is pickled
+        return partial(type(self), reason=self.reason), self.args
 
 
 class DownloadError(DatasetError):
@@ -83,6 +91,9 @@ class OutOfMemoryError(BackboneError):
     def __init__(self, message: str, *, batch_size: int) -> None:
         super().__init__(message)
         self.batch_size = batch_size
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(type(self), batch_size=self.batch_size), self.args
 
 
 class ClassifierError(PipelineError):

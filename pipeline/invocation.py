@@ -18,6 +18,8 @@ _ALWAYS = ("dataset", "model")
 def extract_command(settings: Mapping[str, Any], store: Path, *, overwrite: bool = False) -> str:
     """Return the command line that makes a store, as a shell in this folder takes it.
 
+    A store of loose files is made by no command: then it is the call, as Python takes it.
+
     Parameters
     ----------
     settings : mapping
@@ -27,6 +29,8 @@ def extract_command(settings: Mapping[str, Any], store: Path, *, overwrite: bool
     overwrite : bool
         Add --overwrite.
     """
+    if settings.get("dataset") == "":
+        return _call(settings, store)
     words, given = ["extract"], {**settings, "cache_dir": _cache_dir_of(store)}
     if os.sep in given.get("dataset", ""):
         given.pop("data_dir", None)  # only names are looked for there
@@ -37,6 +41,18 @@ def extract_command(settings: Mapping[str, Any], store: Path, *, overwrite: bool
         for item in value if isinstance(value, list | tuple) else [value]:
             words += [_flag(name), str(item)]
     return shlex.join([*words, *(["--overwrite"] if overwrite else [])])
+
+
+def _call(settings: Mapping[str, Any], store: Path) -> str:
+    given = {name: settings.get(name, _DEFAULTS[name]) for name in _DEFAULTS}
+    given |= {"cache_dir": _cache_dir_of(store)}
+    # What the transformer has no parameter for.
+    del given["dataset"], given["data_dir"]
+    given["layers"] = tuple(given["layers"])  # JSON has only lists
+    changed = {name: value for name, value in given.items() if value != _DEFAULTS[name]}
+    arguments = {"model": given["model"], **changed}
+    listed = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    return f"TransferValues({listed}).fit_transform(paths)"
 
 
 def _cache_dir_of(store: Path) -> str:

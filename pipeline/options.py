@@ -2,24 +2,30 @@
 
 # No `from __future__ import annotations`: the flags are read from the annotations themselves.
 
+import inspect
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.models import OptionInfo
 
 from pipeline.config import (
+    ALL,
     AUGMENTS,
     CLASSIFIERS,
     DTYPES,
     POOLINGS,
     PRECISIONS,
     RESIZES,
+    SPLITS,
     ExtractConfig,
     FitConfig,
+    Gates,
     parse_count,
     parse_duration,
 )
+from pipeline.errors import ConfigError
 
 EXTRACT = ExtractConfig()
 FIT = FitConfig()
@@ -28,6 +34,7 @@ _IMAGES = "Images"
 _NETWORK = "Network"
 _MACHINE = "Machine"
 _CLASSIFIER = "Classifier"
+_SPLIT = "Split"
 _CHOOSE = "Place"
 _OUTPUT = "Output"
 
@@ -194,7 +201,15 @@ DtypeArg = Annotated[
 ]
 
 # Stage two
-ClfArg = Annotated[str, _option("--clf", _CLASSIFIER, "The classifier.", _choices(CLASSIFIERS))]
+ClfArg = Annotated[
+    str,
+    _option(
+        "--clf",
+        _CLASSIFIER,
+        f"The classifier: {', '.join(CLASSIFIERS)}, or all of them, one after the other.",
+        "NAME|all",
+    ),
+]
 CArg = Annotated[
     float | None,
     _option(
@@ -202,29 +217,94 @@ CArg = Annotated[
         _CLASSIFIER,
         "Inverse strength of regularisation, of logreg, svm and linear-svm.",
         "C",
-        default="the classifier's",
+        default="tuned",
+    ),
+]
+TuneArg = Annotated[
+    bool,
+    _option(
+        "--tune/--no-tune",
+        _CLASSIFIER,
+        "Choose C, or what the classifier has in its place, by cross-validation on the training "
+        "images.",
+    ),
+]
+ClassWeightArg = Annotated[
+    str | None,
+    _option(
+        "--class-weight", _CLASSIFIER, "Count rare classes as much as common ones.", "balanced"
+    ),
+]
+SplitArg = Annotated[
+    str,
+    _option(
+        "--split",
+        _SPLIT,
+        "stratified draws the same share of each class; stable goes by each image's content, so "
+        "that adding images moves none. A split of the data set's own is always kept.",
+        _choices(SPLITS),
     ),
 ]
 TestSizeArg = Annotated[
     float,
     _option(
         "--test-size",
-        _CLASSIFIER,
+        _SPLIT,
         "Share of the images to test on, where the data set has no split of its own.",
         "SHARE",
     ),
 ]
-SeedArg = Annotated[
-    int, _option("--seed", _CLASSIFIER, "Decides the split and everything random.", "N")
+GroupByArg = Annotated[
+    str | None,
+    _option(
+        "--group-by",
+        _SPLIT,
+        "Keep images of one group (patient, scene, camera) on one side: a column of the data set's "
+        "table, or a regular expression for paths, whose (parentheses) are the group.",
+        "COLUMN|REGEX",
+    ),
+]
+ShotsArg = Annotated[
+    int | None, _option("--shots", _SPLIT, "Train on at most N images of each class.", "N")
 ]
 CvArg = Annotated[
     int | None,
-    _option("--cv", _CLASSIFIER, "Also cross-validate on the training images, in K folds.", "K"),
-]
-ClassWeightArg = Annotated[
-    str | None,
     _option(
-        "--class-weight", _CLASSIFIER, "Count rare classes as much as common ones.", "balanced"
+        "--cv",
+        _SPLIT,
+        "Also cross-validate all of it, tuning included, on the training images, in K folds.",
+        "K",
+    ),
+]
+SeedArg = Annotated[int, _option("--seed", _SPLIT, "Decides the split and everything random.", "N")]
+LearningCurveArg = Annotated[
+    bool,
+    _option(
+        "--learning-curve",
+        _CLASSIFIER,
+        "Also measure how the accuracy grows with the training images, and forecast it.",
+    ),
+]
+StreamArg = Annotated[
+    bool | None,
+    _option(
+        "--stream/--no-stream",
+        _CLASSIFIER,
+        "Fit block by block, with values that do not fit into the memory; not svm and knn.",
+        default="when they exceed half of the free memory",
+    ),
+]
+MinAccuracyArg = Annotated[
+    float | None,
+    _option("--min-accuracy", _OUTPUT, "Exit with code 3 if the accuracy is below this.", "SHARE"),
+]
+MinRecallArg = Annotated[
+    list[str] | None,
+    _option(
+        "--min-recall",
+        _OUTPUT,
+        "Exit with code 3 if the recall of a class is below this; may be given more than once.",
+        "CLASS=SHARE",
     ),
 ]
 
@@ -326,9 +406,22 @@ JsonArg = Annotated[bool, _option("--json", _OUTPUT, "Print one JSON object inst
 QuietArg = Annotated[
     bool, _option("--quiet", _OUTPUT, "Print no progress and no notes, only the result.")
 ]
-MinAccuracyArg = Annotated[
-    float | None,
-    _option("--min-accuracy", _OUTPUT, "Exit with code 3 if the accuracy is below this.", "SHARE"),
+ModelsArg = Annotated[
+    str, _option("--models", _NETWORK, "The headless CNNs, separated by commas.", "NAME,NAME")
+]
+SweepToArg = Annotated[
+    Path | None,
+    _option(
+        "--to", _OUTPUT, "Also write the table to this file, as CSV or JSON by its name.", "FILE"
+    ),
+]
+FitsArg = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FIT...",
+        help="Folders made by fit.",
+        show_default="all of the newest fit's store with the same split",
+    ),
 ]
 
 
@@ -380,14 +473,78 @@ def extract_config(
     )
 
 
-def fit_config(
+def fit_configs(
     *,
     clf: ClfArg = FIT.clf,
     C: CArg = FIT.C,
-    test_size: TestSizeArg = FIT.test_size,
-    seed: SeedArg = FIT.seed,
-    cv: CvArg = FIT.cv,
+    tune: TuneArg = FIT.tune,
     class_weight: ClassWeightArg = FIT.class_weight,
-) -> FitConfig:
-    """Return the settings of stage two; the parameters are its flags."""
-    return FitConfig(clf=clf, C=C, test_size=test_size, seed=seed, cv=cv, class_weight=class_weight)
+    split: SplitArg = FIT.split,
+    test_size: TestSizeArg = FIT.test_size,
+    group_by: GroupByArg = FIT.group_by,
+    shots: ShotsArg = FIT.shots,
+    cv: CvArg = FIT.cv,
+    seed: SeedArg = FIT.seed,
+    learning_curve: LearningCurveArg = FIT.learning_curve,
+    stream: StreamArg = FIT.stream,
+) -> tuple[FitConfig, ...]:
+    """Return the settings of stage two, one for each classifier; the parameters are its flags."""
+    return tuple(
+        FitConfig(
+            clf=name,
+            C=C,
+            tune=tune,
+            class_weight=class_weight,
+            split=split,
+            test_size=test_size,
+            group_by=group_by,
+            shots=shots,
+            cv=cv,
+            seed=seed,
+            learning_curve=learning_curve,
+            stream=stream,
+        )
+        for name in (CLASSIFIERS if clf == ALL else (clf,))
+    )
+
+
+def gates(*, min_accuracy: MinAccuracyArg = None, min_recall: MinRecallArg = None) -> Gates:
+    """Return what a fit must reach; the parameters are its flags."""
+    return Gates(min_accuracy=min_accuracy, min_recall=dict(map(_parse_recall, min_recall or ())))
+
+
+def _parse_recall(text: str) -> tuple[str, float]:
+    name, equals, share = text.rpartition("=")
+    try:
+        least = float(share)
+    except ValueError:
+        least = math.nan
+    if not equals or math.isnan(least):
+        raise ConfigError(f"--min-recall is written as CLASS=SHARE, as in cat=0.9. Got: {text!r}.")
+    return name, least
+
+
+def sweep_configs(*, models: str, **flags: Any) -> tuple[ExtractConfig, ...]:
+    """Return the settings of stage one for each of several models; the flags are extract's."""
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    if not names:
+        raise ConfigError(f"--models is a list of names, as in vgg16,resnet50. Got: {models!r}.")
+    return tuple(extract_config(model=name, **flags) for name in dict.fromkeys(names))
+
+
+def _take_flags_of_extract() -> None:
+    """Give `sweep_configs` the flags of `extract_config`, with --models in the place of --model."""
+    of_extract = inspect.signature(extract_config)
+    of_models = inspect.Parameter(
+        "models", inspect.Parameter.KEYWORD_ONLY, default=EXTRACT.model, annotation=ModelsArg
+    )
+    parameters = [
+        of_models if name == "model" else flag for name, flag in of_extract.parameters.items()
+    ]
+    sweep_configs.__signature__ = of_extract.replace(  # type: ignore[attr-defined]
+        parameters=parameters
+    )
+    sweep_configs.__annotations__ = {flag.name: flag.annotation for flag in parameters}
+
+
+_take_flags_of_extract()

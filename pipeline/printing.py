@@ -17,12 +17,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.gates import describe_gate
 from pipeline.records import Report, describe_augment, flatten_recipe, printable
 
 MAX_MATRIX_CLASSES = 20
 MAX_CLASS_ROWS = 15
 MAX_PAIRS = 10
 MAX_MISTAKES = 10
+MAX_TWINS = 5
+MAX_SUSPECTS = 10
+BAR = 20
 MAX_NAME = 24
 RECALL = "recall"
 INDENT, GAP = 2, 2
@@ -53,6 +57,10 @@ def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> Ren
         *page.classes(report),
         *page.pairs(report),
         *page.mistakes(report),
+        *page.twins(report),
+        *page.label_errors(report),
+        *page.tuning(report),
+        *page.learning_curve(report),
         *page.counts("Skipped images", report.skipped),
         *page.counts("Unusual images", _list_unusual(report)),
         *page.notes(report),
@@ -64,7 +72,8 @@ def render_headline(report: Report) -> str:
     """Return a report's result in one line of ASCII, as a command says it when done."""
     return _Page(width=0, encoding="ascii").clean(
         f"{report.clf} on {report.dataset} with {report.model}: "
-        f"accuracy {_percent_ci(report)}, {report.n_test:,} test images"
+        f"accuracy {_percent_ci(report.accuracy, report.intervals['accuracy'])}, "
+        f"{report.n_test:,} test images"
     )
 
 
@@ -87,9 +96,15 @@ def _percent(share: float | None, digits: int = 1) -> str:
     return "-" if share is None else f"{100 * share:.{digits}f} %"
 
 
-def _percent_ci(report: Report) -> str:
-    low, high = report.accuracy_ci
-    return f"{_percent(report.accuracy)} [{100 * low:.1f}, {100 * high:.1f}]"
+def _percent_ci(share: float | None, interval: Sequence[float] | None) -> str:
+    if share is None or interval is None:
+        return _percent(share)
+    low, high = interval
+    return f"{_percent(share)} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _number_ci(number: float, interval: Sequence[float] | None) -> str:
+    return f"{number:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
 
 
 class _Page:
@@ -156,28 +171,62 @@ class _Page:
     def summary_rows(self, report: Report) -> list[tuple[str, str, str]]:
         right = sum(row[i] for i, row in enumerate(report.confusion_matrix))
         counted = f"95 % interval; {right:,} of {report.n_test:,} right"
+        cis = report.intervals
         rows = [
-            ("accuracy", f"{_percent_ci(report)}  {counted}", "bold green"),
-            ("balanced accuracy", _percent(report.balanced_accuracy), ""),
-            ("macro F1", _percent(report.macro_f1), ""),
-            ("baseline", f"{_percent(report.baseline)}  always the most frequent class", ""),
+            (
+                "accuracy",
+                f"{_percent_ci(report.accuracy, cis['accuracy'])}  {counted}",
+                "bold green",
+            ),
+            (
+                "balanced accuracy",
+                _percent_ci(report.balanced_accuracy, cis["balanced_accuracy"]),
+                "",
+            ),
+            ("macro F1", _percent_ci(report.macro_f1, cis["macro_f1"]), ""),
         ]
+        if report.log_loss is not None and report.calibration_error is not None:
+            rows += [
+                ("log loss", _number_ci(report.log_loss, cis["log_loss"]), ""),
+                (
+                    "calibration error",
+                    _percent_ci(report.calibration_error, cis["calibration_error"]),
+                    "",
+                ),
+            ]
+        rows += [self.baseline(report, baseline) for baseline in report.baselines]
         if report.cv is not None:
-            spread = f"{_percent(report.cv['mean'])} {self.plus_minus} {100 * report.cv['std']:.1f}"
-            rows.append((f"{report.cv['n_folds']}-fold accuracy", f"{spread}  training images", ""))
+            rows.append(self.folds(report.cv))
         n_skipped = sum(report.skipped.values())
+        unused = f" + {report.n_unused:,} unused" if report.n_unused else ""
         rows += [
             (
                 "images",
-                f"{report.n_found:,} = {report.n_train:,} training + {report.n_test:,} test "
-                f"+ {n_skipped:,} skipped",
+                f"{report.n_found:,} = {report.n_train:,} training + {report.n_test:,} test"
+                f"{unused} + {n_skipped:,} skipped",
                 "",
             ),
             ("values", _describe_recipe(report.recipe), ""),
             ("split", report.split, ""),
             ("fit", _describe_fit(report), ""),
         ]
+        rows += [
+            ("gate", f"{describe_gate(gate)}: not usable", "bold red")
+            for gate in report.gates
+            if not gate["met"]
+        ]
         return rows
+
+    def baseline(self, report: Report, baseline: Mapping[str, Any]) -> tuple[str, str, str]:
+        some = f", {baseline['n_test']:,} of them" if baseline["n_test"] < report.n_test else ""
+        return "baseline", f"{_percent(baseline['accuracy'])}  {baseline['name']}{some}", ""
+
+    def folds(self, cv: Mapping[str, Any]) -> tuple[str, str, str]:
+        spread = f"{_percent(cv['mean'])} {self.plus_minus} {100 * cv['std']:.1f}"
+        low, high = cv["accuracy_ci"]
+        interval = f"[{100 * low:.1f}, {100 * high:.1f}]"
+        images = f"{cv['n_images']:,} training images"
+        return f"{cv['n_folds']}-fold accuracy", f"{spread}  {interval} of {images}", ""
 
     def matrix(self, report: Report) -> list[RenderableType]:
         n_classes = len(report.class_names)
@@ -265,6 +314,80 @@ class _Page:
         shown = _percent(score) if report.score_kind == "probability" else f"{score:.2f}"
         return pair, shown, self.clean(mistake["path"])
 
+    def twins(self, report: Report) -> list[RenderableType]:
+        found = report.twins
+        if found is None or not found["n_exact"] + found["n_near"]:
+            return []
+        n_twins = found["n_exact"] + found["n_near"]
+        lines = [
+            f"{n_twins:,} of the {report.n_test:,} test images have a twin in training: "
+            f"{found['n_exact']:,} exact, {found['n_near']:,} with a cosine of at least "
+            f"{found['threshold']:g}."
+        ]
+        if found["price"] is not None:
+            without = _percent_ci(found["accuracy_without"], found["accuracy_without_ci"])
+            lines.append(
+                f"Leak price: {100 * found['price']:+.2f} points. Accuracy on the other "
+                f"{found['n_without']:,}: {without}."
+            )
+        lines += [
+            f"{pair['cosine']:.2f}  {self.clean(pair['test'])}  ~  {self.clean(pair['train'])}"
+            f"{'' if pair['same_label'] else '  other label'}"
+            for pair in found["pairs"][:MAX_TWINS]
+        ]
+        body = Text("\n".join(lines), overflow="fold", no_wrap=False)
+        return self.section("Twins", body, "the same picture on both sides of the split")
+
+    def label_errors(self, report: Report) -> list[RenderableType]:
+        if not report.label_errors:
+            return []
+        lines = [
+            f"{self.name(each['label'])} {self.arrow} {self.name(each['suggested'])}"
+            f"  {self.clean(each['path'])}"
+            for each in report.label_errors[:MAX_SUSPECTS]
+        ]
+        hidden = (report.n_label_errors or 0) - len(lines)
+        more = f"; {hidden:,} more" if hidden > 0 else ""
+        return self.section(
+            "Suspect labels",
+            Text("\n".join(lines), overflow="fold", no_wrap=False),
+            f"training images that look like another class to classifiers not fitted on them{more}",
+        )
+
+    def tuning(self, report: Report) -> list[RenderableType]:
+        found = report.tuning
+        if found is None:
+            return []
+        table = self.table(found["parameter"], found["scoring"], "")
+        table.columns[2].justify = "left"
+        worst, best = min(found["means"]), max(found["means"])
+        for value, mean, std in zip(found["values"], found["means"], found["stds"], strict=True):
+            chosen = value == found["best"]
+            share = (mean - worst) / (best - worst) if best > worst else 1.0
+            bar = ("\u2588" if self.unicode else "#") * (1 + round(share * (BAR - 1)))
+            table.add_row(
+                Text(f"{value:g}", style="bold" if chosen else ""),
+                f"{_percent(mean)} {self.plus_minus} {100 * std:.1f}",
+                Text.assemble((bar, "green" if chosen else "dim"), "  taken" if chosen else ""),
+            )
+        folds = f"{found['n_folds']} folds of {found['n_rows']:,} training images"
+        beyond = ", grid extended" if found["extended"] else ""
+        return self.section("Tuning", table, f"{folds}{beyond}")
+
+    def learning_curve(self, report: Report) -> list[RenderableType]:
+        curve = report.learning_curve
+        if curve is None:
+            return []
+        table = self.table("training images", "accuracy", "")
+        table.columns[2].justify = "left"
+        stds = curve["std"] or [0.0] * len(curve["sizes"])
+        for size, mean, std in zip(curve["sizes"], curve["accuracy"], stds, strict=True):
+            table.add_row(f"{size:,}", f"{_percent(mean)} {self.plus_minus} {100 * std:.1f}", "")
+        for each in curve["forecast"]:
+            expected = _percent_ci(each["accuracy"], (each["low"], each["high"]))
+            table.add_row(f"{each['n']:,}", expected, Text("forecast", style="dim"))
+        return self.section("Learning curve", table, f"{curve['n_folds']} folds, power law")
+
     def counts(self, title: str, counted: Mapping[str, int]) -> list[RenderableType]:
         if not counted:
             return []
@@ -294,8 +417,9 @@ def _list_unusual(report: Report) -> dict[str, int]:
 def _describe_fit(report: Report) -> str:
     settings = report.settings
     words = [f"{report.fit_seconds:.1f} s"]
-    if settings.get("C") is not None:
-        words.append(f"C = {settings['C']:g}")
+    if report.tuning is not None:
+        words = [f"tuned in {report.tune_seconds:.1f} s", f"fitted in {words[0]}"]
+    words += [f"{name} = {value:g}" for name, value in settings["used"].items()]
     if settings.get("class_weight"):
         words.append(f"class weight {settings['class_weight']}")
     return ", ".join(words)

@@ -17,7 +17,7 @@ from pipeline.records import WAITS, describe_waits, flatten_recipe, printable
 if TYPE_CHECKING:
     from pipeline.cache import Verification
     from pipeline.stages.clean import Cleaning
-    from pipeline.stages.compare import StoreDiff
+    from pipeline.stages.diff import StoreDiff
     from pipeline.stages.export import Export
     from pipeline.stages.stores import StoreDetails, StoreEntry
 

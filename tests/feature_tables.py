@@ -19,10 +19,12 @@ def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0,
         class_names=tuple(f"class {i}" for i in range(n_classes)),
         split=np.zeros(len(labels), np.uint8),
         group=np.full(len(labels), -1, np.int32),
+        group_names=(),
         sha256=hashes(range(len(labels))),
         paths=tuple(f"{label}/{row:04}.jpg" for row, label in enumerate(labels)),
         root="/photos",
         dataset="clouds",
+        source="clouds",
         model="fake",
         key="ab" * 32,
         recipe={
@@ -41,11 +43,20 @@ def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0,
             "precision": "float32",
         },
         content_sha256="cd" * 32,
+        n_features=n_features,
         n_found=len(labels),
         skipped={},
         oddities={},
     )
-    return replace(table, **columns)
+    table = replace(table, **columns)
+    return replace(table, n_features=table.features.shape[1])
+
+
+def add_mirror(table, *, shift=0.0):
+    """Return a table with a second view, of which every value is higher by `shift`."""
+    both = np.hstack([table.features, table.features + np.float32(shift)])
+    recipe = {**table.recipe, "views": 2}
+    return replace(table, features=both, n_features=both.shape[1], recipe=recipe)
 
 
 def hashes(contents):

@@ -25,8 +25,7 @@ from pipeline.errors import (
 )
 from pipeline.predictions import parse_predictions
 from pipeline.stages.fit import fit_table
-from tests.feature_tables import make_table
-from tests.test_views import add_mirror
+from tests.feature_tables import add_mirror, make_table
 
 CONFIG = FitConfig()
 
@@ -102,7 +101,8 @@ def test_a_fit_comes_back_whole(folder, table):
     ]
     expected = fit_table(table, CONFIG).report
     report = artifacts.read_report(folder)
-    assert replace(report, fit_seconds=0, store="") == replace(expected, fit_seconds=0)
+    timeless = {"tune_seconds": 0, "fit_seconds": 0, "predict_seconds": 0, "store": ""}
+    assert replace(report, **timeless) == replace(expected, **timeless)
     loaded = artifacts.load_model(folder)
     assert loaded.classifier.score(table.features, table.labels) > 0.9
     assert loaded.info["class_names"] == list(table.class_names)
@@ -228,11 +228,13 @@ def test_fault_54_other_scikit_learn_is_refused_unless_forced(folder):
 @pytest.mark.parametrize("number", [1, 99, "2", None])
 def test_other_formats_are_refused(folder, number):
     reseal(folder, format_version=number)
-    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 3"):
+    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 4"):
         artifacts.read_report(folder)
 
 
 FIELDS = {
+    "usable": 1,
+    "gates": [{"name": "accuracy", "least": 0.9, "found": 0.8, "met": 0}],
     "format": "a zip",
     "created": 3,
     "dataset": None,
@@ -494,3 +496,21 @@ def test_metrics_are_valid_json(tmp_path):
     raw = (folder / "metrics.json").read_text()
     fields = json.loads(raw, parse_constant=refuse)
     assert fields["per_class"][2]["recall"] is None
+
+
+def test_a_fit_that_misses_a_gate_is_not_loaded_unless_forced(folder):
+    missed = {"name": "accuracy", "least": 1.0, "found": 0.9, "met": False}
+    artifacts.mark_gates(folder, [missed])
+    assert artifacts.read_info(folder)["usable"] is False
+    with pytest.raises(ClassifierError, match=r"not usable: accuracy is 0\.9000, at least 1 was"):
+        artifacts.load_model(folder)
+    assert artifacts.load_model(folder, force=True).info["gates"] == [missed]
+    artifacts.mark_gates(folder, [{**missed, "least": 0.5, "met": True}])
+    assert artifacts.load_model(folder).info["usable"] is True
+    artifacts.verify_files(folder)
+
+
+def test_marking_what_is_marked_already_writes_nothing(folder):
+    before = (folder / "model.json").stat().st_mtime_ns
+    artifacts.mark_gates(folder, [])
+    assert (folder / "model.json").stat().st_mtime_ns == before

@@ -9,14 +9,16 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import typer
 
 from pipeline import cli
 from pipeline.cli import app, cache_app
+from pipeline.config import CLASSIFIERS, Gates
 from pipeline.console import Terminal
+from pipeline.records import FitResult
+from tests.made_reports import make_report
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--image-size", "32", "--weights", "random", "--model", "efficientnet-lite0")
@@ -235,7 +237,7 @@ class TestFitAndReport:
     def test_report_as_json_has_what_programs_need(self, fitted):
         folder, _ = fitted
         fields = json.loads(run("report", "--json", cwd=folder).stdout)
-        wanted = """dataset model clf n_train n_test accuracy accuracy_ci balanced_accuracy
+        wanted = """dataset model clf n_train n_test accuracy intervals balanced_accuracy
                     class_names confusion_matrix skipped"""
         assert set(wanted.split()) <= set(fields)
         assert fields["dataset"] == "photos"
@@ -256,13 +258,86 @@ class TestFitAndReport:
         path = json.loads(run("report", "--json", cwd=folder).stdout)["folder"]
         assert run("report", path, cwd=folder).stdout == run("report", cwd=folder).stdout
 
-    def test_a_gate_that_is_not_met_exits_with_3(self, fitted):
+    def test_a_gate_that_is_not_met_exits_with_3_and_the_fit_is_not_usable(self, fitted):
         folder, _ = fitted
-        assert run("report", "--min-accuracy", "0", cwd=folder).returncode == 0
-        cli._check_accuracy(Terminal(), SimpleNamespace(accuracy=0.5), 0.5)
+        fit = json.loads(run("fit", "--json", cwd=folder).stdout)
+        info = folder / fit["folder"] / "model.json"
+        done = run("fit", "--min-accuracy", "0", "--min-recall", "red=0", cwd=folder)
+        assert done.returncode == 0
+        assert json.loads(info.read_text())["usable"] is True
+        # No recall is above 1: what is asked of two classes is missed by the one that is not there.
+        report = json.loads(run("report", "--json", cwd=folder).stdout)
+        gates = ("--min-accuracy", "1", *(f"--min-recall={n}=1" for n in ("red", "blue", "green")))
+        done = run("fit", *gates, cwd=folder)
+        perfect = report["accuracy"] == 1
+        assert done.returncode == (0 if perfect else 3)
+        assert json.loads(info.read_text())["usable"] is perfect
+        assert run("report", *gates, cwd=folder).returncode == (0 if perfect else 3)
+
+    def test_gates_are_judged_one_by_one(self, capsys):
+        per_class = ({"name": "cat", "recall": 0.8}, {"name": "dog", "recall": None})
+        report = make_report(accuracy=0.9, per_class=per_class, class_names=("cat", "dog"))
+        result = FitResult(report=report, folder=None, reused=False)
+        cli._check_gates(Terminal(), [result], Gates(min_accuracy=0.9, min_recall={"cat": 0.8}))
         with pytest.raises(typer.Exit) as caught:
-            cli._check_accuracy(Terminal(), SimpleNamespace(accuracy=0.5), 0.6)
+            cli._check_gates(Terminal(), [result], Gates(min_recall={"cat": 0.9, "dog": 0.1}))
         assert caught.value.exit_code == 3
+        said = " ".join(capsys.readouterr().err.split())
+        assert "recall of cat is 0.8000, at least 0.9 was demanded" in said
+        assert "recall of dog is unknown" in said
+
+    @pytest.mark.parametrize("gate", ["red", "red=", "red=high", "red=1.5", "=0.5", "pink=0.5"])
+    def test_a_recall_that_makes_no_sense_is_wrong_usage(self, fitted, gate):
+        folder, _ = fitted
+        done = run("fit", "--min-recall", gate, cwd=folder)
+        assert done.returncode == 2
+        assert "--min-recall" in done.stderr
+
+    def test_all_classifiers_are_put_into_one_table(self, fitted, tmp_path):
+        folder, _ = fitted
+        done = run("fit", "--clf", "all", "--no-tune", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        for clf in CLASSIFIERS:
+            assert clf in done.stdout
+        compared = run("compare", cwd=folder)
+        assert compared.returncode == 0, compared.stderr
+        fields = json.loads(run("fit", "--clf", "all", "--no-tune", "--json", cwd=folder).stdout)
+        assert [result["clf"] for result in fields] == list(CLASSIFIERS)
+        assert all(result["reused"] for result in fields)
+        named = run("compare", *(fields[i]["folder"] for i in (0, 1)), "--json", cwd=folder)
+        assert named.returncode == 0, named.stderr
+
+    def test_a_sweep_extracts_what_is_missing_and_goes_on_after_an_error(self, fitted, tmp_path):
+        folder, _ = fitted
+        models = "efficientnet-lite0,vgg61,efficientnet-lite1"
+        words = ("sweep", "--models", models, "--dataset", "photos", *SMALL[:4], "--clf", "ridge")
+        done = run(*words, "--to", tmp_path / "table.csv", cwd=folder)
+        assert done.returncode == 1
+        assert "vgg61" in done.stderr
+        for part in ("efficientnet-lite0", "efficientnet-lite1", "ridge"):
+            assert part in done.stdout
+        lines = (tmp_path / "table.csv").read_text().splitlines()
+        assert len(lines) == 4
+        fields = json.loads(run(*words, "--json", cwd=folder).stdout)
+        assert [row["error"] is None for row in fields["rows"]] == [True, True, False]
+
+    def test_a_streamed_fit_says_so(self, fitted):
+        folder, _ = fitted
+        fields = json.loads(run("fit", "--stream", "--json", cwd=folder).stdout)
+        assert fields["settings"]["stream"] is True
+        assert any("block by block" in note for note in fields["notes"])
+        done = run("fit", "--stream", "--clf", "knn", cwd=folder)
+        assert done.returncode == 2
+        assert "--stream" in done.stderr
+
+    def test_images_of_one_group_stay_together(self, fitted):
+        folder, _ = fitted
+        words = ("fit", "--group-by", r"(\d)\.jpg", "--no-tune", "--json")
+        fields = json.loads(run(*words, cwd=folder).stdout)
+        assert any("group" in note for note in fields["notes"])
+        done = run("fit", "--group-by", "(", cwd=folder)
+        assert done.returncode == 2
+        assert "--group-by" in done.stderr
 
     @pytest.mark.parametrize("gate", ["1.1", "95", "-1", "nan", "inf"])
     def test_a_gate_that_is_no_share_is_wrong_usage(self, fitted, gate):

@@ -104,7 +104,7 @@ def test_help_loads_no_heavy_library(command):
     ("module", "allowed"),
     [
         ("pipeline.stages.stores", {"zarr"}),
-        ("pipeline.stages.compare", {"zarr"}),
+        ("pipeline.stages.diff", {"zarr"}),
         ("pipeline.stages.clean", {"zarr"}),
         ("pipeline.stages.export", {"zarr", "pandas"}),
         ("pipeline.store_tables", set()),

@@ -1,6 +1,13 @@
 import pytest
 
-from pipeline.config import ExtractConfig, FitConfig, parse_count
+from pipeline.config import (
+    CLASSIFIERS,
+    TAKES_C,
+    ExtractConfig,
+    FitConfig,
+    Gates,
+    parse_count,
+)
 from pipeline.errors import ConfigError
 
 
@@ -66,3 +73,32 @@ def test_a_layer_is_taken_once():
 def test_a_choice_names_what_there_is():
     with pytest.raises(ConfigError, match=r"--clf must be one of logreg, svm.* Got: 'tree'"):
         FitConfig(clf="tree")
+
+
+@pytest.mark.parametrize("clf", sorted(set(CLASSIFIERS) - set(TAKES_C)))
+def test_a_c_for_a_classifier_that_has_none_is_refused(clf):
+    with pytest.raises(ConfigError, match=f"--C is a setting of .*logreg.*--clf {clf} --C 2"):
+        FitConfig(clf=clf, C=2)
+
+
+@pytest.mark.parametrize("clf", ["mlp", "knn"])
+def test_class_weights_for_a_classifier_that_has_none_are_refused(clf):
+    with pytest.raises(ConfigError, match=f"--class-weight is a setting .*--clf {clf}"):
+        FitConfig(clf=clf, class_weight="balanced")
+    FitConfig(clf="ridge", class_weight="balanced")
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1, float("nan")])
+def test_a_gate_is_a_share(share):
+    with pytest.raises(ConfigError, match="--min-accuracy is a share from 0 to 1"):
+        Gates(min_accuracy=share)
+    with pytest.raises(ConfigError, match="--min-recall cat is a share from 0 to 1"):
+        Gates(min_recall={"cat": share})
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"), [({"shots": 0}, "--shots"), ({"split": "random"}, "--split")]
+)
+def test_splits_that_make_no_sense_are_refused(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        FitConfig(**settings)

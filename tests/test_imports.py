@@ -5,6 +5,9 @@ import sys
 
 import pytest
 
+from pipeline import TransferValues
+from tests.conftest import MeanColourEngine
+
 HEAVY = (
     *("tensorflow", "keras", "jax", "torch", "openvino"),
     *("sklearn", "zarr", "matplotlib", "pandas"),
@@ -41,6 +44,8 @@ def test_help_loads_no_heavy_library(command):
 @pytest.mark.parametrize(
     ("module", "allowed"),
     [
+        ("pipeline", set()),
+        ("pipeline.transformer", {"zarr", "sklearn", "pandas"}),  # scikit-learn loads pandas
         ("pipeline.records", set()),
         ("pipeline.images", set()),
         ("pipeline.datasets", set()),
@@ -59,3 +64,19 @@ def test_help_loads_no_heavy_library(command):
 )
 def test_a_module_loads_no_more_than_it_needs(module, allowed):
     assert loaded_by(f"import {module}") <= allowed
+
+
+def test_the_transformer_is_loaded_when_it_is_asked_for():
+    assert "sklearn" in loaded_by("from pipeline import TransferValues")
+
+
+def test_values_that_are_in_the_cache_are_read_without_a_deep_learning_framework(photos, tmp_path):
+    paths = sorted(map(str, photos.glob("*/*.jpg")))
+    settings = {"cache_dir": str(tmp_path / "cache"), "image_size": 32, "weights": "random"}
+
+    class MeanColours(TransferValues):
+        _open_engine = staticmethod(lambda job: MeanColourEngine())
+
+    MeanColours(**settings).fit(paths)
+    code = f"from pipeline import TransferValues\nTransferValues(**{settings!r}).fit({paths!r})"
+    assert loaded_by(code) <= {"zarr", "sklearn", "pandas"}

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from pipeline.config import FitConfig
+from pipeline.config import FitConfig, Gates
 from pipeline.printing import render_headline, render_report
 from pipeline.stages.fit import fit_table
-from tests.feature_tables import make_table
+from tests.feature_tables import hashes, make_table
 
 
 def report_of(n_classes, *, spread=0.8, n_per_class=20, clf="logreg", **columns):
@@ -43,18 +43,20 @@ def test_summary_says_what_people_look_for():
         oddities={"grey": 3, "with a palette": 11},
     )
     text = printed(report)
-    low, high = report.accuracy_ci
+    low, high = report.intervals["accuracy"]
     shown = f"{100 * report.accuracy:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
     assert text.splitlines()[0] == "clouds · fake · logreg"
     for expected in (
         shown,
         "balanced accuracy",
-        "50.0 %  always the most frequent class",
+        "50.0 %  most frequent class",
         "42 = 32 training + 8 test + 2 skipped",
         "drawn: stratified 20 %, seed 42",
-        "C = 0.94",
+        "log loss",
+        "calibration error",
+        f"C = {report.settings['used']['C']:g}",
     ):
-        assert expected in text
+        assert expected in text or expected in " ".join(text.split())
     assert section(text, "Skipped images")[1].split() == ["2", "not", "an", "image"]
     unusual = [line.split() for line in section(text, "Unusual images")[1:]]
     assert unusual == [["11", "with", "a", "palette"], ["3", "grey"]]
@@ -203,7 +205,47 @@ def test_unknown_recall_is_a_dash():
 
 def test_cross_validation_and_decision_scores_are_shown():
     table = make_table(spread=2.0)
-    text = printed(fit_table(table, FitConfig(clf="svm", cv=3, class_weight="balanced")).report)
+    report = fit_table(table, FitConfig(clf="svm", cv=3, class_weight="balanced")).report
+    text = printed(report)
     assert "3-fold accuracy" in text
-    assert "class weight balanced" in text
-    assert "decision" in section(text, "Most confident mistakes")[1]
+    assert "class weight balanced" in " ".join(text.split())
+    assert "probability" in section(text, "Most confident mistakes")[1]
+    assert (
+        "decision"
+        in section(printed(replace(report, score_kind="decision")), "Most confident mistakes")[1]
+    )
+
+
+def test_the_tuning_curve_marks_what_was_taken():
+    report = fit_table(make_table(n_per_class=40, spread=1.5), FitConfig()).report
+    lines = section(printed(report), "Tuning")
+    assert "5 folds of" in lines[0]
+    assert lines[1].split() == ["C", "accuracy"]
+    rows = [line for line in lines[3:] if line.strip()]
+    assert len(rows) == len(report.tuning["values"])
+    (taken,) = [line for line in rows if "taken" in line]
+    assert float(taken.split()[0]) == report.tuning["best"]
+
+
+def test_twins_suspects_and_the_learning_curve_are_shown():
+    table = make_table(n_per_class=60, spread=0.5)
+    content = np.arange(180)
+    content[:120:3] = content[1:121:3]
+    labels = table.labels.copy()
+    labels[[5, 65]] = 2
+    split = np.where(np.arange(180) % 3 == 0, 3, 1).astype(np.uint8)
+    changed = replace(table, sha256=hashes(content), split=split, labels=labels)
+    report = fit_table(changed, FitConfig(learning_curve=True)).report
+    text = printed(report)
+    assert "40 exact" in " ".join(section(text, "Twins"))
+    assert "Leak price" in " ".join(section(text, "Twins"))
+    suspects = section(text, "Suspect labels")
+    assert any("0/0005.jpg" in line and "class 2" in line for line in suspects)
+    curve = section(text, "Learning curve")
+    assert sum("forecast" in line for line in curve) == 3
+
+
+def test_a_gate_that_was_missed_stands_out():
+    table = make_table(spread=2.0)
+    report = fit_table(table, FitConfig(), gates=Gates(min_accuracy=1.0)).report
+    assert "at least 1 was demanded: not usable" in " ".join(printed(report).split())

@@ -31,9 +31,10 @@ def shown_commands() -> list[str]:
 def folder(tmp_path_factory) -> Path:
     """A folder with a folder of photos in it, as the README supposes."""
     root = tmp_path_factory.mktemp("readme")
-    for k, (name, tint) in enumerate(TINTS.items()):
-        for i in range(8):
-            save_photo(root / "photos" / name / f"{i}.jpg", seed=100 * k + i, tint=tint)
+    for k, (name, tint) in enumerate(zip(("bird", "cat", "dog"), TINTS.values(), strict=True)):
+        for i in range(12):
+            photo = root / "photos" / name / f"{name}{i // 2}_{i}.jpg"
+            save_photo(photo, seed=100 * k + i, tint=tint)
     return root
 
 

@@ -42,7 +42,7 @@ class TestEmbeddedDefaults:
     def test_the_ten_digits_are_told_apart(self, digits):
         _, report = digits
         assert report["accuracy"] >= 0.96
-        low, high = report["accuracy_ci"]
+        low, high = report["intervals"]["accuracy"]
         assert low < report["accuracy"] < high
         assert report["class_names"] == list("0123456789")
         assert report["n_train"] + report["n_test"] == 1797

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.stages.clean import Cleaning, Kept, Removed
-from pipeline.stages.compare import StoreDiff, ValuesDiff
+from pipeline.stages.diff import StoreDiff, ValuesDiff
 from pipeline.stages.export import Export
 from pipeline.stages.stores import StoreDetails, StoreEntry
 from pipeline.store_tables import (

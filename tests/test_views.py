@@ -1,10 +1,7 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from pipeline import artifacts
-from pipeline.classifiers import cross_validate, fit_classifier, make_classifier
 from pipeline.config import FitConfig
 from pipeline.errors import FeatureMismatchError
 from pipeline.stages.export import export_store
@@ -16,15 +13,7 @@ from pipeline.views import (
     view_prefixes,
     view_width,
 )
-from tests.feature_tables import make_table
 from tests.made_stores import make_store
-
-
-def add_mirror(table, *, shift=0.0):
-    """Return a table with a second view, of which every value is higher by `shift`."""
-    both = np.hstack([table.features, table.features + np.float32(shift)])
-    return replace(table, features=both, recipe={**table.recipe, "views": 2})
-
 
 ROWS = np.array([[1, 2, 30, 40], [5, 6, 70, 80]], np.float32)
 
@@ -97,20 +86,3 @@ def test_a_store_of_two_views_is_fitted_and_exported(tmp_path):
         *("f0", "f1", "f2", "f3"),
         *("view2_f0", "view2_f1", "view2_f2", "view2_f3"),
     ]
-
-
-def test_cross_validation_fits_on_each_view_and_asks_about_the_average():
-    table = make_table(n_per_class=30, spread=2.0)
-    rng = np.random.default_rng(1)
-    mirror = table.features + rng.normal(size=table.features.shape).astype(np.float32)
-    X, y, fold = np.hstack([table.features, mirror]), table.labels, np.arange(90) % 3
-    classifier = make_classifier("logreg", n_samples=90)
-    expected = []
-    for k in range(3):
-        views = np.stack([table.features[fold != k], mirror[fold != k]], axis=1)
-        model, _ = fit_classifier(classifier, views.reshape(-1, 8), y[fold != k].repeat(2))
-        asked = (table.features[fold == k] + mirror[fold == k]) / 2
-        expected.append(np.mean(model.predict(asked) == y[fold == k]))
-    found, _ = cross_validate(classifier, X, y, fold=fold, n_views=2)
-    assert found == expected
-    assert 0.4 < np.mean(found) < 1

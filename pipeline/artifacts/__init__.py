@@ -15,13 +15,14 @@ files; whoever can write both files can still run code, so load only fits from p
 from pipeline.artifacts.description import fit_path, read_info
 from pipeline.artifacts.loading import LoadedModel, check_features, load_model
 from pipeline.artifacts.reading import mark_used, newest_fit, read_file, read_report, verify_files
-from pipeline.artifacts.writing import save_fit
+from pipeline.artifacts.writing import mark_gates, save_fit
 
 __all__ = [
     "LoadedModel",
     "check_features",
     "fit_path",
     "load_model",
+    "mark_gates",
     "mark_used",
     "newest_fit",
     "read_file",

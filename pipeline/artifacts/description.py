@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +23,11 @@ from pipeline.errors import (
     ClassifierNotFoundError,
     ConfigError,
 )
-from pipeline.records import FeatureTable, hash_json
+from pipeline.records import SampleTable, hash_json
 from pipeline.views import count_views, view_width
 
 FORMAT = "transfer-values fit"
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MODEL, INFO, METRICS, PREDICTIONS = "model.joblib", "model.json", "metrics.json", "predictions.csv"
 VOUCHED = (MODEL, METRICS, PREDICTIONS)
 REDO_HINT = "Run fit again with --overwrite."
@@ -51,15 +51,22 @@ def fit_path(store: Path, *, key: str, content_sha256: str, config: FitConfig) -
     return store.with_suffix(".fits") / f"{config.clf}-{hash_json(decisive)[:8]}"
 
 
-def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -> bytes:
+def describe(
+    table: SampleTable,
+    config: FitConfig,
+    files: Mapping[str, str],
+    gates: Sequence[Mapping[str, Any]],
+) -> bytes:
     """Return the content of model.json.
 
     Parameters
     ----------
-    table : FeatureTable
+    table : SampleTable
     config : FitConfig
     files : mapping of str to str
         SHA-256 of each of `VOUCHED`, in hexadecimal.
+    gates : sequence of mapping
+        `Report.gates`; the fit is usable if all of them are met.
     """
     n_views = count_views(table.recipe)
     info = {
@@ -70,7 +77,7 @@ def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -
         "model": table.model,
         "clf": config.clf,
         "class_names": list(table.class_names),
-        "n_features": view_width(table.features.shape[1], n_views=n_views),
+        "n_features": view_width(table.n_features, n_views=n_views),
         "key": table.key,
         "recipe": dict(table.recipe),
         "content_sha256": table.content_sha256,
@@ -81,8 +88,14 @@ def describe(table: FeatureTable, config: FitConfig, files: Mapping[str, str]) -
             **{name: version(name) for name in ("scikit-learn", "numpy", "joblib")},
         },
         "files": dict(files),
+        **gated(gates),
     }
     return to_json(sealed(info))
+
+
+def gated(gates: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the fields of model.json that say whether a fit reached what was demanded of it."""
+    return {"usable": all(gate["met"] for gate in gates), "gates": list(map(dict, gates))}
 
 
 def sealed(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,6 +201,18 @@ def _are_files(value: Any) -> bool:
     )
 
 
+def _are_gates(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(gate, dict)
+        and set(gate) == {"name", "least", "found", "met"}
+        and _is_text(gate["name"])
+        and type(gate["met"]) is bool
+        and type(gate["least"]) in (int, float)
+        and type(gate["found"]) in (int, float, type(None))
+        for gate in value
+    )
+
+
 _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "format": (repr(FORMAT), lambda value: value == FORMAT),
     "created": ("text", _is_text),
@@ -202,4 +227,6 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "config": ("the settings of fit", _are_settings),
     "versions": ("the versions of libraries", _are_versions),
     "files": (f"the SHA-256 of {', '.join(VOUCHED)}", _are_files),
+    "usable": ("true or false", lambda value: type(value) is bool),
+    "gates": ("what was demanded of the fit", _are_gates),
 }

@@ -15,6 +15,7 @@ import joblib
 from pipeline.artifacts.description import MODEL, REDO_HINT, read_info
 from pipeline.artifacts.reading import read_vouched
 from pipeline.errors import ArtifactTamperedError, ClassifierError, FeatureMismatchError
+from pipeline.gates import describe_gate
 from pipeline.records import flatten_recipe
 from pipeline.views import count_views
 
@@ -51,7 +52,8 @@ def load_model(folder: Path, *, force: bool = False) -> LoadedModel:
     ----------
     folder : Path
     force : bool
-        Load it although another scikit-learn wrote it. Never overrides a hash that is wrong.
+        Load it although another scikit-learn wrote it, or it did not reach what was demanded of
+        it. Never overrides a hash that is wrong.
 
     Raises
     ------
@@ -61,9 +63,10 @@ def load_model(folder: Path, *, force: bool = False) -> LoadedModel:
         If a file is not what was written, in which case nothing was unpickled, or if the
         classifier is another one than model.json describes.
     ClassifierError
-        If another version of scikit-learn wrote it.
+        If another version of scikit-learn wrote it, or it is marked as not usable.
     """
     info = read_info(folder)
+    _check_usable(folder, info, force=force)
     content = read_vouched(folder, MODEL, info)
     written, here = info["versions"]["scikit-learn"], version("scikit-learn")
     if written != here and not force:
@@ -74,6 +77,15 @@ def load_model(folder: Path, *, force: bool = False) -> LoadedModel:
     classifier = _unpickle(folder, content, written=written, force=force)
     _check_described(folder, classifier, info)
     return LoadedModel(folder=folder, classifier=classifier, info=info)
+
+
+def _check_usable(folder: Path, info: Mapping[str, Any], *, force: bool) -> None:
+    missed = [describe_gate(gate) for gate in info["gates"] if not gate["met"]]
+    if missed and not force:
+        raise ClassifierError(
+            f"{folder} is not usable: {'; '.join(missed)}. Fit a better one, run the same fit with "
+            "a lower demand, or use --force."
+        )
 
 
 def _unpickle(folder: Path, content: bytes, *, written: str, force: bool) -> Any:

@@ -5,17 +5,28 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import joblib
 
-from pipeline.artifacts.description import INFO, METRICS, MODEL, PREDICTIONS, describe, to_json
+from pipeline.artifacts.description import (
+    INFO,
+    METRICS,
+    MODEL,
+    PREDICTIONS,
+    describe,
+    gated,
+    read_info,
+    sealed,
+    to_json,
+)
 from pipeline.artifacts.leftovers import list_partial_fits
 from pipeline.artifacts.locking import lock_fits
 from pipeline.config import FitConfig
 from pipeline.durable import make_folder, partial_path, remove, replace_folder, write_file
-from pipeline.records import FeatureTable, Report
+from pipeline.records import Report, SampleTable
 
 LOCK_SECONDS = 60
 
@@ -24,7 +35,7 @@ def save_fit(
     folder: Path,
     *,
     classifier: Any,
-    table: FeatureTable,
+    table: SampleTable,
     config: FitConfig,
     report: Report,
     predictions: bytes,
@@ -39,7 +50,7 @@ def save_fit(
     folder : Path
         From `fit_path`.
     classifier : scikit-learn Pipeline
-    table : FeatureTable
+    table : SampleTable
     config : FitConfig
     report : Report
     predictions : bytes
@@ -60,7 +71,7 @@ def save_fit(
         PREDICTIONS: predictions,
     }
     files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    contents[INFO] = describe(table, config, files)
+    contents[INFO] = describe(table, config, files, report.gates)
     make_folder(folder.parent)
     with lock_fits(folder.parent, timeout=LOCK_SECONDS):
         # Whoever made these held the lock, and holds it no more: they were killed.
@@ -75,6 +86,25 @@ def save_fit(
             with contextlib.suppress(OSError):
                 remove(building)
             raise
+
+
+def mark_gates(folder: Path, gates: Sequence[Mapping[str, Any]]) -> None:
+    """Write into a fit's model.json what was demanded of it, and whether it is usable.
+
+    Nothing is written where it says so already.
+
+    Raises
+    ------
+    ClassifierNotFoundError, ArtifactTamperedError, ClassifierError
+        If the fit cannot be read.
+    OSError
+        If it cannot be written.
+    """
+    info = read_info(folder)
+    marked = {**info, **gated(gates)}
+    if marked != info:
+        with lock_fits(folder.parent, timeout=LOCK_SECONDS):
+            write_file(folder / INFO, to_json(sealed(marked)), within=folder)
 
 
 def _pickle(classifier: Any) -> bytes:

@@ -18,7 +18,7 @@ from pipeline.cache.cleaning import (
 )
 from pipeline.cache.donors import RowSource, find_source_paths
 from pipeline.cache.layout import block_length, store_path
-from pipeline.cache.locking import lock_store, was_killed
+from pipeline.cache.locking import last_life, lock_store, show_life, was_killed
 from pipeline.cache.matching import MatchedRows, ValuesDiff, compare_values, match_rows, row_cosines
 from pipeline.cache.naming import resolve_store
 from pipeline.cache.outline import (
@@ -41,7 +41,9 @@ from pipeline.cache.reader import (
     mark_used,
     read_features,
     read_info,
+    read_samples,
     read_states,
+    stream_features,
 )
 from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.rows import StoredRows
@@ -80,6 +82,7 @@ __all__ = [
     "find_source_paths",
     "find_store",
     "find_superseded",
+    "last_life",
     "list_foreign",
     "list_store_paths",
     "list_stores",
@@ -94,6 +97,7 @@ __all__ = [
     "read_info",
     "read_outline",
     "read_runs",
+    "read_samples",
     "read_states",
     "remove_leftovers",
     "remove_store",
@@ -101,8 +105,10 @@ __all__ = [
     "resolve_store",
     "row_cosines",
     "runs_jsonl",
+    "show_life",
     "skipped_csv",
     "store_path",
+    "stream_features",
     "swap_store",
     "used_at",
     "verify_store",

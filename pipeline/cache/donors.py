@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cache.reader import list_stores
+from pipeline.cache.outline import Outline, list_store_paths, read_outline
 from pipeline.cache.rows import StoredRows
 from pipeline.errors import CacheError
 from pipeline.records import Manifest, Recipe
@@ -85,7 +85,7 @@ class RowSource:
                 self.rows[rows] = -1
 
 
-def find_source_paths(cache_dir: Path, recipe: Recipe, *, but: Path) -> list[Path]:
+def find_source_paths(cache_dir: Path, recipe: Recipe, *, but: Path | None = None) -> list[Path]:
     """Return the stores of a recipe, of whatever data set, the largest first.
 
     Parameters
@@ -93,16 +93,25 @@ def find_source_paths(cache_dir: Path, recipe: Recipe, *, but: Path) -> list[Pat
     cache_dir : Path
     recipe : Recipe
         Of the values; only the data set may differ.
-    but : Path
+    but : Path, optional
         The store that is being filled.
     """
     same = _without_manifest(recipe.to_dict())
     found = [
-        info
-        for info in list_stores(cache_dir)
-        if info.path != but and _without_manifest(info.recipe) == same
+        outline
+        for path in list_store_paths(cache_dir)
+        if path != but
+        and (outline := _outline(path)) is not None
+        and _without_manifest(outline.about.recipe.to_dict()) == same
     ]
-    return [info.path for info in sorted(found, key=lambda info: (-info.n_rows, info.path))]
+    return [each.path for each in sorted(found, key=lambda each: (-each.n_rows, each.path))]
+
+
+def _outline(path: Path) -> Outline | None:
+    try:
+        return read_outline(path)
+    except CacheError:  # not ours, or damaged
+        return None
 
 
 def _identify(path: str, sha256: NDArray[np.uint8]) -> tuple[str, bytes]:

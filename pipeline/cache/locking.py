@@ -58,6 +58,20 @@ def was_killed(store: Path) -> bool:
     return holder_file(store).exists()
 
 
+def show_life(store: Path) -> None:
+    """Let those who wait for the lock see that its holder gets on."""
+    with suppress(OSError):
+        os.utime(holder_file(store.resolve()))
+
+
+def last_life(store: Path) -> float:
+    """Return when the lock's holder took it or showed life, in seconds since 1970; 0 for nobody."""
+    try:
+        return holder_file(store.resolve()).stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _flush(store: Path) -> None:
     """Flush what a killed process renamed and did not flush any more."""
     for folder in (store, overwrite_path(store)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from pipeline.cache.blocks import BlockReader
 from pipeline.cache.damage import REDO_HINT, translated
-from pipeline.cache.layout import Store, content_digest, open_store
+from pipeline.cache.layout import RowIds, Store, content_digest, open_store
 from pipeline.errors import (
     CacheCorruptError,
     CacheError,
     CacheIncompleteError,
     CacheNotFoundError,
 )
-from pipeline.records import FeatureTable, Oddity, Status
+from pipeline.records import UNLABELLED, FeatureTable, Oddity, SampleTable, Status
 
 RESUME_HINT = "Run the same extract command again: it goes on where it stopped."
 
@@ -38,7 +38,7 @@ class StoreInfo:
         Empty until the store is complete.
     n_rows, width : int
         Images found, and transfer values a row.
-    complete : bool
+    complete, labelled : bool
     recipe, provenance : mapping
     """
 
@@ -50,6 +50,7 @@ class StoreInfo:
     n_rows: int
     width: int
     complete: bool
+    labelled: bool
     recipe: Mapping[str, Any]
     provenance: Mapping[str, Any]
 
@@ -79,6 +80,7 @@ def _describe(store: Store) -> StoreInfo:
         n_rows=n,
         width=width,
         complete=about.complete,
+        labelled=about.class_names != UNLABELLED,
         recipe=about.recipe.to_dict(),
         provenance=about.provenance,
     )
@@ -87,7 +89,8 @@ def _describe(store: Store) -> StoreInfo:
 def find_store(cache_dir: Path, *, dataset: str | None = None, model: str | None = None) -> Path:
     """Return the store that was used last, of one data set or model if named.
 
-    Used is completed, or found complete: see `mark_used`. Damaged stores are passed over.
+    Used is completed, or found complete: see `mark_used`. Damaged stores are passed over, and those
+    without labels, from which nothing can be learned.
 
     Raises
     ------
@@ -97,7 +100,9 @@ def find_store(cache_dir: Path, *, dataset: str | None = None, model: str | None
     stores = [
         info
         for info in list_stores(cache_dir)
-        if (dataset is None or info.dataset == dataset) and (model is None or info.model == model)
+        if info.labelled
+        and (dataset is None or info.dataset == dataset)
+        and (model is None or info.model == model)
     ]
     complete = [info.path for info in stores if info.complete]
     if complete:
@@ -162,17 +167,75 @@ def read_features(path: Path) -> FeatureTable:
     ------
     CacheNotFoundError, CacheIncompleteError, CacheCorruptError
     """
+    store = _open_complete(path)
+    with _as_it_was(store):
+        # The blocks first: one of them that is damaged can be named.
+        features = _read_usable(store)
+        return FeatureTable(features=features, **_read_columns(store))
+
+
+def read_samples(path: Path) -> SampleTable:
+    """Read what a complete store says of its usable rows, without their values.
+
+    Raises
+    ------
+    CacheNotFoundError, CacheIncompleteError, CacheCorruptError
+    """
+    store = _open_complete(path)
+    with _as_it_was(store):
+        return SampleTable(**_read_columns(store))
+
+
+def stream_features(
+    path: Path, order: NDArray[np.intp] | None = None
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    """Read the usable rows of a complete store block by block, each checked against its digest.
+
+    Parameters
+    ----------
+    path : Path
+    order : intp ndarray of shape (n_blocks,), optional
+        Numbers of the blocks, in the order to read them. By default every block in order.
+
+    Yields
+    ------
+    rows : slice
+        Which rows of `read_samples` these are.
+    values : float32 ndarray of shape (n_rows, n_features)
+
+    Raises
+    ------
+    CacheNotFoundError, CacheIncompleteError, CacheCorruptError
+    """
+    store = _open_complete(path)
+    with _as_it_was(store):
+        blocks = BlockReader(store)
+        before = np.concatenate([[0], np.cumsum(store.read("status") == Status.OK)])
+        for number in range(len(blocks)) if order is None else order:
+            block = blocks.read(int(number))
+            values = block.values[block.status == Status.OK].astype(np.float32, copy=False)
+            first = int(before[block.rows.start])
+            yield slice(first, first + len(values)), values
+
+
+def _open_complete(path: Path) -> Store:
     store = open_store(path, "r")
     if not store.attributes.complete:
         raise CacheIncompleteError(f"The extraction into {path} has not finished. {RESUME_HINT}")
+    return store
+
+
+@contextlib.contextmanager
+def _as_it_was(store: Store) -> Iterator[None]:
+    """Translate what goes wrong while a store is read; say so if it was rewritten meanwhile."""
+    digest = store.attributes.content_sha256
     try:
-        with translated(path):
-            table = _read_checked(store)
+        with translated(store.path):
+            yield
     except CacheCorruptError:
-        check_unchanged(path, store.attributes.content_sha256)
+        check_unchanged(store.path, digest)
         raise
-    check_unchanged(path, store.attributes.content_sha256)
-    return table
+    check_unchanged(store.path, digest)
 
 
 def check_unchanged(path: Path, content_sha256: str) -> None:
@@ -183,31 +246,33 @@ def check_unchanged(path: Path, content_sha256: str) -> None:
         )
 
 
-def _read_checked(store: Store) -> FeatureTable:
-    about, blocks, status = store.attributes, BlockReader(store), store.read("status")
-    rows = np.flatnonzero(status == Status.OK)
-    # The blocks first: one of them that is damaged can be named.
-    features = _read_usable(blocks, len(rows), store.array("features").shape[1])
+def _read_columns(store: Store) -> dict[str, Any]:
+    """Return the fields of a `SampleTable`, once they are what they were at the completion."""
     check_content(store)
-    paths = blocks.ids.decode_paths()
-    return FeatureTable(
-        features=features,
-        labels=store.read("labels")[rows],
-        class_names=about.class_names,
-        split=store.read("split")[rows],
-        group=store.read("group")[rows],
-        sha256=blocks.ids.sha256[rows],
-        paths=tuple(paths[row] for row in rows),
-        root=about.root,
-        dataset=about.dataset,
-        model=about.recipe.model,
-        key=about.key,
-        recipe=about.recipe.to_dict(),
-        content_sha256=about.content_sha256,
-        n_found=len(status),
-        skipped=count_skipped(status),
-        oddities=count_oddities(store.read("oddities")),
-    )
+    about, status = store.attributes, store.read("status")
+    rows = np.flatnonzero(status == Status.OK)
+    ids = RowIds(store)
+    paths = ids.decode_paths()
+    return {
+        "labels": store.read("labels")[rows],
+        "class_names": about.class_names,
+        "split": store.read("split")[rows],
+        "group": store.read("group")[rows],
+        "group_names": about.group_names,
+        "sha256": ids.sha256[rows],
+        "paths": tuple(paths[row] for row in rows),
+        "root": about.root,
+        "dataset": about.dataset,
+        "source": str(about.provenance.get("settings", {}).get("dataset", "")),
+        "model": about.recipe.model,
+        "key": about.key,
+        "recipe": about.recipe.to_dict(),
+        "content_sha256": about.content_sha256,
+        "n_features": int(store.array("features").shape[1]),
+        "n_found": len(status),
+        "skipped": count_skipped(status),
+        "oddities": count_oddities(store.read("oddities")),
+    }
 
 
 def check_content(store: Store) -> None:
@@ -219,9 +284,12 @@ def check_content(store: Store) -> None:
         )
 
 
-def _read_usable(blocks: BlockReader, n_usable: int, width: int) -> NDArray[np.float32]:
+def _read_usable(store: Store) -> NDArray[np.float32]:
     """Return the values of the rows that are OK, every block checked against its digest."""
-    features, filled = np.empty((n_usable, width), np.float32), 0
+    blocks = BlockReader(store)
+    n_usable = int((store.read("status") == Status.OK).sum())
+    features = np.empty((n_usable, store.array("features").shape[1]), np.float32)
+    filled = 0
     for block in blocks:
         kept = block.values[block.status == Status.OK]
         features[filled : filled + len(kept)] = kept

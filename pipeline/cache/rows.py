@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from pipeline.cache.blocks import Block, BlockReader
 from pipeline.cache.damage import translated
-from pipeline.cache.layout import open_store
+from pipeline.cache.layout import open_store, read_manifest
 from pipeline.cache.reader import check_content, check_unchanged
 from pipeline.errors import CacheCorruptError, CacheError
-from pipeline.records import Status
+from pipeline.records import Manifest, Status
 
 # What the blocks that `take` keeps decoded may hold in all, if they are more than a few.
 KEPT_BYTES = 512 << 20
@@ -79,6 +79,12 @@ class StoredRows:
     def n_committed(self) -> int:
         """Blocks that are committed."""
         return int(self._committed.sum())
+
+    @property
+    def manifest(self) -> Manifest:
+        """The data set that the store says it is of."""
+        with translated(self.path):
+            return read_manifest(self._store)
 
     @property
     def block_length(self) -> int:

@@ -6,15 +6,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.cache.outline import Outline, used_at
+from pipeline.records import UNLABELLED
 
 
 def find_superseded(outlines: Iterable[Outline]) -> list[tuple[Outline, Outline]]:
     """Return complete stores for which a newer complete one stands in, each with the newest.
 
-    Newer is what was completed, or found complete, later.
+    Newer is what was completed, or found complete, later. Of images without labels each store is
+    only what no other had.
     """
     newest_first = sorted(
-        (outline for outline in outlines if outline.about.complete),
+        (
+            outline
+            for outline in outlines
+            if outline.about.complete and outline.about.class_names != UNLABELLED
+        ),
         key=lambda outline: used_at(outline.path),
         reverse=True,
     )

@@ -19,7 +19,6 @@ from pipeline.cache import (
     find_source_paths,
     write_skipped,
 )
-from pipeline.config import ExtractConfig
 from pipeline.durable import remove
 from pipeline.errors import CacheError, CacheMismatchError
 from pipeline.extraction.canaries import check_canaries
@@ -28,7 +27,7 @@ from pipeline.extraction.ledger import START, WRITING, Stopwatch
 from pipeline.extraction.stream import ComputedRows, Rows, plan_batches
 from pipeline.extraction.versions import describe_changes, known_versions, versions_of
 from pipeline.extraction.writing import BlockWriter
-from pipeline.records import OnProgress, Status
+from pipeline.records import UNLABELLED, OnProgress, Status
 
 OnNote = Callable[[str], None]
 """Called with a sentence for the user."""
@@ -229,7 +228,7 @@ def _describe_origin(
         "versions": versions_of(engine),
         "engine": engine.name,
         "device": engine.device,
-        "settings": _describe_settings(job.config),
+        "settings": _describe_settings(job),
         "copied_from": [
             {
                 "store": str(source.path.relative_to(job.config.cache_dir)),
@@ -240,14 +239,17 @@ def _describe_origin(
     }
 
 
-def _describe_settings(config: ExtractConfig) -> dict[str, Any]:
+def _describe_settings(job: ExtractJob) -> dict[str, Any]:
     """Return the settings that make the store again, from whatever folder it is asked for."""
+    config = job.config
     settings = config.to_dict()
     del settings["cache_dir"]
     settings["data_dir"] = str(config.data_dir.absolute())
     for name in ("dataset", "weights"):
         if Path(settings[name]).exists():
             settings[name] = str(Path(settings[name]).absolute())
+    if job.manifest.class_names == UNLABELLED:  # no --dataset gives these rows
+        settings["dataset"] = ""
     return settings
 
 

@@ -16,7 +16,7 @@ from pipeline.datasets import load_manifest
 from pipeline.errors import ConfigError
 from pipeline.extraction.job import ExtractJob
 from pipeline.images import DECODER
-from pipeline.records import BackboneRecipe, OnProgress, Recipe
+from pipeline.records import BackboneRecipe, Manifest, OnProgress, Recipe
 
 
 def prepare(
@@ -43,6 +43,28 @@ def prepare(
     DatasetError, ConfigError, WeightsNotFoundError
     """
     started = time.monotonic()
+    network = settle_network(config, on_download=on_download, offline=offline)
+    manifest = load_manifest(
+        config.dataset,
+        data_dir=config.data_dir,
+        label_column=config.label_column,
+        limit=config.limit,
+        cache_dir=None if offline else config.cache_dir,
+        on_progress=on_progress,
+    )
+    deadline = started + (inf if config.max_time is None else config.max_time)
+    return make_job(config, network, manifest, deadline=deadline)
+
+
+def settle_network(
+    config: ExtractConfig, *, on_download: OnProgress | None = None, offline: bool = False
+) -> Network:
+    """Settle which network is wanted, and find its weights; parameters as for `prepare`.
+
+    Raises
+    ------
+    ConfigError, WeightsNotFoundError
+    """
     specs = get_specs(config.model)
     sizes = [config.image_size or spec.input_size for spec in specs]
     for spec, size in zip(specs, sizes, strict=True):
@@ -53,7 +75,7 @@ def prepare(
             "imagenet or random."
         )
     layers = assign_layers(specs, config.layers)
-    precision = resolve_precision(config.precision, device=config.device)
+    resolve_precision(config.precision, device=config.device)  # before anything is downloaded
     parts = tuple(
         Part(
             spec=spec,
@@ -65,19 +87,33 @@ def prepare(
         )
         for spec, size in zip(specs, sizes, strict=True)
     )
-    manifest = load_manifest(
-        config.dataset,
-        data_dir=config.data_dir,
-        label_column=config.label_column,
-        limit=config.limit,
-        cache_dir=None if offline else config.cache_dir,
-        on_progress=on_progress,
+    return Network(
+        parts=parts,
+        pooling=config.pooling,
+        mirrored=config.augment == "hflip",
+        views=config.views,
     )
+
+
+def make_job(
+    config: ExtractConfig, network: Network, manifest: Manifest, *, deadline: float = inf
+) -> ExtractJob:
+    """Make the job that runs a network over the images of a manifest.
+
+    Parameters
+    ----------
+    config : ExtractConfig
+    network : Network
+        Of this config: see `settle_network`.
+    manifest : Manifest
+    deadline : float
+        See `ExtractJob`.
+    """
     recipe = Recipe(
         manifest_digest=manifest.digest,
-        backbones=tuple(_describe_part(part, config.resize) for part in parts),
+        backbones=tuple(_describe_part(part, config.resize) for part in network.parts),
         pooling=config.pooling,
-        precision=precision,
+        precision=resolve_precision(config.precision, device=config.device),
         decoder=DECODER,
         augment=config.augment,
         views=config.views,
@@ -86,15 +122,10 @@ def prepare(
     return ExtractJob(
         config=config,
         manifest=manifest,
-        network=Network(
-            parts=parts,
-            pooling=config.pooling,
-            mirrored=config.augment == "hflip",
-            views=config.views,
-        ),
+        network=network,
         recipe=recipe,
         store=store_path(config.cache_dir, manifest.name, recipe),
-        deadline=started + (inf if config.max_time is None else config.max_time),
+        deadline=deadline,
     )
 
 

@@ -9,20 +9,30 @@ from pipeline.records.recipe import (
     describe_augment,
     flatten_recipe,
 )
+from pipeline.records.report import Report
 from pipeline.records.results import (
     WAITS,
     Estimate,
     Extraction,
     FitResult,
     OnProgress,
-    Report,
     TimeLedger,
     describe_waits,
 )
-from pipeline.records.rows import FeatureTable, ImageBatch, Manifest, Oddity, Split, Status
+from pipeline.records.rows import (
+    UNLABELLED,
+    FeatureTable,
+    ImageBatch,
+    Manifest,
+    Oddity,
+    SampleTable,
+    Split,
+    Status,
+)
 
 __all__ = [
     "FORMAT_VERSION",
+    "UNLABELLED",
     "WAITS",
     "BackboneRecipe",
     "Estimate",
@@ -35,6 +45,7 @@ __all__ = [
     "OnProgress",
     "Recipe",
     "Report",
+    "SampleTable",
     "Split",
     "Status",
     "TimeLedger",

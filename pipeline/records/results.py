@@ -7,103 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.records.report import Report
+
 OnProgress = Callable[[int, int], None]
 """Called with what is done and the total, 0 while that is unknown."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """What one fit did and how well: the content of metrics.json, numbers as JSON has them.
-
-    Attributes
-    ----------
-    dataset, model, clf : str
-    key, store : str
-        Of the transfer values that were classified: the recipe's key, the store's file name.
-    root : str
-        Folder that the paths of `mistakes` count from.
-    recipe : mapping
-        What decided the transfer values; see `Recipe`.
-    n_found, n_train, n_test : int
-        Images; n_found = n_train + n_test + the sum of `skipped`.
-    skipped : mapping of str to int
-        Images that have no transfer values, by reason.
-    oddities : mapping of str to int
-        Images that have, although they were unusual, by what was; one may count twice.
-    split : str
-        How the test rows were chosen.
-    class_names : tuple of str
-    confusion_matrix : tuple of tuple of int, of shape (n_classes, n_classes)
-        Rows are the true classes, columns the predicted ones.
-    accuracy, balanced_accuracy, macro_f1, baseline : float
-        On the test rows, 0-1; `baseline` always answers the most frequent class of the
-        training rows.
-    accuracy_ci : tuple of float
-        95 % Wilson score interval of the accuracy.
-    per_class : tuple of mapping
-        ``name precision recall f1 n_test n_train`` of each class, in class order; a ratio with
-        nothing to divide by is None.
-    confused_pairs : tuple of mapping
-        ``true predicted count``, most frequent first.
-    mistakes : tuple of mapping
-        ``path true predicted score`` of the wrong answers given with most confidence.
-    score_kind : str
-        "probability", or "decision" where the classifier has none.
-    cv : mapping or None
-        ``n_folds mean std scores``: accuracy of cross-validation within the training rows.
-    fit_seconds : float
-        The fit alone: without reading the transfer values, without cross-validation.
-    settings : mapping
-        `FitConfig.to_dict()`, with the C that was used.
-    notes : tuple of str
-        Sentences on what a reader could stumble over.
-    """
-
-    dataset: str
-    model: str
-    clf: str
-    key: str
-    store: str
-    root: str
-    recipe: Mapping[str, Any]
-    n_found: int
-    n_train: int
-    n_test: int
-    skipped: Mapping[str, int]
-    oddities: Mapping[str, int]
-    split: str
-    class_names: tuple[str, ...]
-    confusion_matrix: tuple[tuple[int, ...], ...]
-    accuracy: float
-    accuracy_ci: tuple[float, float]
-    balanced_accuracy: float
-    macro_f1: float
-    baseline: float
-    per_class: tuple[Mapping[str, Any], ...]
-    confused_pairs: tuple[Mapping[str, Any], ...]
-    mistakes: tuple[Mapping[str, Any], ...]
-    score_kind: str
-    cv: Mapping[str, Any] | None
-    fit_seconds: float
-    settings: Mapping[str, Any]
-    notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in asdict(self).items()
-        }
-
-    @classmethod
-    def from_dict(cls, fields: Mapping[str, Any]) -> Report:
-        """Rebuild a report from `to_dict`, also after a way through JSON."""
-        rebuilt: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in fields.items()
-        }
-        rebuilt["confusion_matrix"] = tuple(tuple(row) for row in fields["confusion_matrix"])
-        return cls(**rebuilt)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -93,6 +93,9 @@ _ODDITIES = {
     Oddity.ANIMATED: "animated, first frame taken",
 }
 
+UNLABELLED = ("",)
+"""The `class_names` of images of which nobody said what they show; no class is called so."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Manifest:
@@ -176,30 +179,34 @@ class ImageBatch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class FeatureTable:
-    """The usable rows of a complete store, as stage two wants them.
+class SampleTable:
+    """What a complete store says of its usable rows, all but their transfer values.
 
     Attributes
     ----------
-    features : float32 ndarray of shape (n_samples, n_features)
     labels : int32 ndarray of shape (n_samples,)
         Index into `class_names`.
     class_names : tuple of str
     split : uint8 ndarray of shape (n_samples,)
         `Split` values.
     group : int32 ndarray of shape (n_samples,)
-        -1 for none.
+        Index into `group_names`, -1 for none.
+    group_names : tuple of str
     sha256 : uint8 ndarray of shape (n_samples, 32)
     paths : tuple of str
     root : str
         Folder that `paths` count from.
     dataset : str
+    source : str
+        What --dataset was: a name, a folder or a table; empty where that was not kept.
     model : str
     key : str
         The recipe's key.
     recipe : mapping
     content_sha256 : str
         Digest over everything the store committed, in hexadecimal.
+    n_features : int
+        Transfer values a row, of all views.
     n_found : int
         Images found, skipped ones included: n_found = n_samples + the sum of `skipped`.
     skipped : mapping of str to int
@@ -208,19 +215,33 @@ class FeatureTable:
         How many of the usable images were unusual, by `Oddity.words`; one may count twice.
     """
 
-    features: NDArray[np.float32]
     labels: NDArray[np.int32]
     class_names: tuple[str, ...]
     split: NDArray[np.uint8]
     group: NDArray[np.int32]
+    group_names: tuple[str, ...]
     sha256: NDArray[np.uint8]
     paths: tuple[str, ...]
     root: str
     dataset: str
+    source: str
     model: str
     key: str
     recipe: Mapping[str, Any]
     content_sha256: str
+    n_features: int
     n_found: int
     skipped: Mapping[str, int]
     oddities: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FeatureTable(SampleTable):
+    """The usable rows of a complete store with their transfer values, as stage two wants them.
+
+    Attributes
+    ----------
+    features : float32 ndarray of shape (n_samples, n_features)
+    """
+
+    features: NDArray[np.float32]

@@ -1,198 +1,186 @@
-"""Compare two stores: their recipes, the libraries behind them, their images and their values."""
+"""Compare fits on the test rows that they have in common."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from pipeline import metrics
+from pipeline.artifacts import read_report
+from pipeline.errors import ClassifierError
+from pipeline.ranking import (
+    Cost,
+    Gap,
+    Verdict,
+    find_peers,
+    judge,
+    measure_cost,
+    say_machines,
+    store_of,
+)
+from pipeline.records import Report
 
-from pipeline.cache import StoredRows, ValuesDiff, compare_values, match_rows
-from pipeline.records import OnProgress, Split, Status, flatten_recipe
 
-Change = tuple[Any, Any]
-"""What something was in the first store, and is in the second."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreDiff:
-    """How the second of two stores differs from the first.
-
-    Every image of the first store counts once: n_rows[0] = n_common + renamed + changed + only_a;
-    and of the second: n_rows[1] = n_common + renamed + changed + only_b.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ComparedFit:
+    """One of several fits, measured on the test rows that all have in common.
 
     Attributes
     ----------
-    a, b : Path
-    n_rows : tuple of int
-    recipe : mapping of str to Change
-        The fields that differ, without the digest of the images.
-    versions : mapping of str to Change
-        None for a library that one of them lacks.
-    about : mapping of str to Change
-        The data set's name, folder, classes and groups, where they differ.
-    n_common : int
-        Images with the same path and the same content.
-    only_a, only_b : tuple of str
-        Paths of images of which the other store has neither path nor content.
-    changed : tuple of str
-        Paths of which the content differs.
-    renamed : tuple of (str, str)
-        Old and new path of the same content.
-    labels, splits, groups, states : tuple of (str, str, str)
-        Path in the second store, and what it was and is, of images with the same content. States
-        are why there are no values, or "ok".
-    values : ValuesDiff or None
-        None if the recipes differ, since such values are not the same thing.
+    clf, model, dataset : str
+    used : mapping
+        The parameters that the classifier was fitted with.
+    folder : Path
+    n_test : int
+        Its test rows, common or not.
+    accuracy, balanced_accuracy, macro_f1 : float
+        On the common rows, 0-1.
+    accuracy_ci : tuple of float
+        95 % Wilson interval.
+    ms_per_image, megabytes, n_features
+        See `ranking.Cost`; None is unknown.
+    tune_seconds, fit_seconds : float
+    gap : Gap or None
+        To the best one; None for the best one itself.
     """
 
-    a: Path
-    b: Path
-    n_rows: tuple[int, int]
-    recipe: Mapping[str, Change]
-    versions: Mapping[str, Change]
-    about: Mapping[str, Change]
-    n_common: int
-    only_a: tuple[str, ...]
-    only_b: tuple[str, ...]
-    changed: tuple[str, ...]
-    renamed: tuple[tuple[str, str], ...]
-    labels: tuple[tuple[str, str, str], ...]
-    splits: tuple[tuple[str, str, str], ...]
-    groups: tuple[tuple[str, str, str], ...]
-    states: tuple[tuple[str, str, str], ...]
-    values: ValuesDiff | None
-
-    @property
-    def same_images(self) -> bool:
-        """Whether both hold the same images under the same paths."""
-        return not (self.only_a or self.only_b or self.changed or self.renamed)
+    clf: str
+    model: str
+    dataset: str
+    used: Mapping[str, Any]
+    folder: Path
+    n_test: int
+    accuracy: float
+    accuracy_ci: tuple[float, float]
+    balanced_accuracy: float
+    macro_f1: float
+    ms_per_image: float | None
+    megabytes: float | None
+    n_features: int | None
+    tune_seconds: float
+    fit_seconds: float
+    gap: Gap | None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        fields = {**asdict(self), "a": str(self.a), "b": str(self.b), "meaning": self.meaning}
-        return {name: list(v) if isinstance(v, tuple) else v for name, v in fields.items()}
+        return {**asdict(self), "folder": str(self.folder)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Comparison:
+    """Several fits on the same test rows.
+
+    Attributes
+    ----------
+    dataset, root : str
+    n_common : int
+        Test rows that all fits have in common.
+    fits : tuple of ComparedFit
+        The most accurate first, and of equals the cheaper.
+    cheapest : ComparedFit
+        The one with the fewest milliseconds an image, of the best and those whose difference from
+        it has an interval that contains 0.
+    notes : tuple of str
+    """
+
+    dataset: str
+    root: str
+    n_common: int
+    fits: tuple[ComparedFit, ...]
+    cheapest: ComparedFit
+    notes: tuple[str, ...]
 
     @property
-    def meaning(self) -> str:
-        """What the differences come to, in a sentence."""
-        return f"{'; '.join([self._tell_recipe(), *self._tell_images(), *self._tell_values()])}."
+    def best(self) -> ComparedFit:
+        """The most accurate one."""
+        return self.fits[0]
 
-    def _tell_recipe(self) -> str:
-        if not self.recipe:
-            return "Same recipe"
-        return f"Another recipe ({', '.join(self.recipe)})"
-
-    def _tell_images(self) -> list[str]:
-        counts = [
-            (len(self.only_b), "added"),
-            (len(self.only_a), "removed"),
-            (len(self.changed), "changed"),
-            (len(self.renamed), "renamed"),
-            (len(self.labels), "given another label"),
-            (len(self.splits), "moved to another split"),
-            (len(self.groups), "moved to another group"),
-            (len(self.states), "with values in one store only"),
-        ]
-        said = [(n, what) for n, what in counts if n]
-        if not said:
-            return ["same images"]
-        (n, what), *rest = said
-        was = "was" if n == 1 else "were"
-        first = f"{n:,} image{'s' * (n != 1)} {'' if what.startswith('with') else was + ' '}{what}"
-        return [", ".join([first, *(f"{n:,} {what}" for n, what in rest)])]
-
-    def _tell_values(self) -> list[str]:
-        if self.values is None:
-            return ["values of different recipes must not stand in one table"]
-        n = self.values.n_rows
-        if not n:
-            return ["no image has values in both"]
-        of = f"the values of the {n:,} common images"
-        if self.values.n_identical == n:
-            return [f"{of} are identical"]
-        differing = n - self.values.n_identical
-        cosine = self.values.worst_cosine
-        return [f"{of} differ in {differing:,} of them, with a cosine of {cosine:.6f} at worst"]
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON values; ``best`` and ``cheapest`` are marks of the fits."""
+        return {
+            "dataset": self.dataset,
+            "root": self.root,
+            "n_common": self.n_common,
+            "fits": [
+                {**fit.to_dict(), "best": fit is self.best, "cheapest": fit is self.cheapest}
+                for fit in self.fits
+            ],
+            "notes": list(self.notes),
+        }
 
 
-def compare_stores(a: Path, b: Path, *, on_progress: OnProgress | None = None) -> StoreDiff:
-    """Compare two stores, complete or not; every block that is read is checked.
+def compare(fits: Sequence[Path], cache_dir: Path, *, seed: int = 0) -> Comparison:
+    """Compare two fits or more with the best of them.
+
+    Differences have paired bootstrap intervals in which every test row is drawn on its own:
+    predictions.csv does not say which rows belong to one group, so that after --group-by the
+    intervals are too narrow. The p-values of McNemar's exact test are corrected by Holm for the
+    number of fits that are compared with the best.
 
     Parameters
     ----------
-    a, b : Path
-        The old and the new one.
-    on_progress : callable, optional
-        Called with (blocks compared, blocks in all).
+    fits : sequence of Path
+        Their folders. If none is named: the newest fit and those beside it with the same split.
+    cache_dir : Path
+        Where to look if none is named.
+    seed : int
+        Of the bootstrap draws.
 
     Raises
     ------
-    CacheError
-        If one of them cannot be read.
+    ClassifierNotFoundError
+        If there is no such fit.
+    ArtifactTamperedError
+        If its files are not what was written.
+    ClassifierError
+        If there are fewer than two, or they have no test rows in common that they agree on.
     """
-    old, new = StoredRows(a), StoredRows(b)
-    matched = match_rows(old, new)
-    recipe = _differences(*(flatten_recipe(r.about.recipe.to_dict()) for r in (old, new)))
-    recipe.pop("manifest_digest", None)
-    # Rows that could not be read have no content that could be the same.
-    readable = [(i, j) for i, j in matched.same_content if old.sha256[i].any()]
-    pairs = matched.same_content
-    return StoreDiff(
-        a=a,
-        b=b,
-        n_rows=(len(old), len(new)),
-        recipe=recipe,
-        versions=_differences(_versions(old), _versions(new)),
-        about=_differences(_describe(old), _describe(new)),
-        n_common=len(matched.common),
-        only_a=tuple(old.paths[i] for i in matched.only_a),
-        only_b=tuple(new.paths[j] for j in matched.only_b),
-        changed=tuple(old.paths[i] for i, _ in matched.changed),
-        renamed=tuple((old.paths[i], new.paths[j]) for i, j in matched.renamed),
-        labels=_moved(new, pairs, old.name_labels(), new.name_labels()),
-        splits=_moved(new, pairs, _name_splits(old), _name_splits(new)),
-        groups=_moved(new, pairs, old.name_groups(), new.name_groups()),
-        states=_moved(new, pairs, _name_states(old), _name_states(new)),
-        values=None if recipe else compare_values(old, new, readable, on_progress),
+    folders = list({folder.resolve(): folder for folder in fits}.values())
+    folders = folders or find_peers(cache_dir)
+    if len(folders) < 2:
+        raise ClassifierError(
+            f"It takes two fits to compare, there is only {folders[0]}. Name another one, or none "
+            "to compare the newest with those beside it."
+        )
+    reports = [read_report(folder) for folder in folders]
+    costs = [measure_cost(r, store_of(f)) for f, r in zip(folders, reports, strict=True)]
+    verdict = judge(folders, reports, costs, random_state=seed)
+    described = [
+        _describe(folders[index], reports[index], costs[index], verdict, index)
+        for index in range(len(folders))
+    ]
+    return Comparison(
+        dataset=reports[0].dataset,
+        root=reports[0].root,
+        n_common=len(verdict.rows),
+        fits=tuple(described[index] for index in verdict.standing.order),
+        cheapest=described[verdict.standing.cheapest],
+        notes=tuple(note for note in (verdict.rows.note, say_machines(costs)) if note),
     )
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Change]:
-    names = {**old, **new}
-    return {
-        name: (old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)
-    }
-
-
-def _versions(rows: StoredRows) -> Mapping[str, Any]:
-    versions: Mapping[str, Any] = rows.about.provenance.get("versions", {})
-    return versions
-
-
-def _describe(rows: StoredRows) -> dict[str, Any]:
-    return {
-        "dataset": rows.about.dataset,
-        "root": rows.about.root,
-        "class_names": list(rows.about.class_names),
-        "group_names": list(rows.about.group_names),
-    }
-
-
-def _name_splits(rows: StoredRows) -> NDArray[Any]:
-    return np.array([Split(value).name.lower() for value in rows.split], dtype=object)
-
-
-def _name_states(rows: StoredRows) -> NDArray[Any]:
-    return np.array([Status(value).reason for value in rows.status], dtype=object)
-
-
-def _moved(
-    new: StoredRows, pairs: list[tuple[int, int]], old_names: NDArray[Any], new_names: NDArray[Any]
-) -> tuple[tuple[str, str, str], ...]:
-    return tuple(
-        (new.paths[j], old_names[i], new_names[j]) for i, j in pairs if old_names[i] != new_names[j]
+def _describe(
+    folder: Path, report: Report, cost: Cost, verdict: Verdict, index: int
+) -> ComparedFit:
+    rows = verdict.rows
+    matrix = metrics.confusion_matrix(rows.y_true, rows.y_pred[index], n_classes=rows.n_classes)
+    return ComparedFit(
+        clf=report.clf,
+        model=report.model,
+        dataset=report.dataset,
+        used=dict(report.settings.get("used", {})),
+        folder=folder,
+        n_test=report.n_test,
+        accuracy=metrics.accuracy(matrix),
+        accuracy_ci=metrics.wilson_interval(int(rows.correct[index].sum()), len(rows)),
+        balanced_accuracy=metrics.balanced_accuracy(matrix),
+        macro_f1=metrics.macro_f1(matrix),
+        ms_per_image=cost.ms_per_image,
+        megabytes=cost.megabytes,
+        n_features=cost.n_features,
+        tune_seconds=report.tune_seconds,
+        fit_seconds=report.fit_seconds,
+        gap=verdict.standing.gaps[index],
     )

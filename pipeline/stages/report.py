@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.artifacts import fit_path, mark_used, newest_fit, read_report, verify_files
+from pipeline.artifacts import (
+    fit_path,
+    mark_gates,
+    mark_used,
+    newest_fit,
+    read_report,
+    verify_files,
+)
 from pipeline.cache import read_info
-from pipeline.config import FitConfig
-from pipeline.records import FitResult
+from pipeline.config import FitConfig, Gates
+from pipeline.gates import check_gates, judge
+from pipeline.records import FitResult, Report
 
 
 def report(
@@ -38,16 +49,18 @@ def report(
     return FitResult(report=read_report(folder), folder=folder, reused=True)
 
 
-def find_fit(store: Path, config: FitConfig) -> FitResult | None:
+def find_fit(store: Path, config: FitConfig, gates: Gates | None = None) -> FitResult | None:
     """Return the fit of `config` on a store's values if it is there, and make it the newest.
 
     Only the store's own account of its content is read: the fit was made from values that were
-    checked then.
+    checked then. What is demanded of it now is written into it, so that it is usable or not.
 
     Raises
     ------
     CacheError
         If the store cannot be read.
+    ConfigError
+        If a gate is set for a class that is not there.
     ArtifactTamperedError
         If the fit's files are not what was written.
     """
@@ -56,5 +69,29 @@ def find_fit(store: Path, config: FitConfig) -> FitResult | None:
     if not info.complete or not folder.exists():
         return None
     verify_files(folder)
+    found = read_report(folder)
+    gates = gates or Gates()
+    check_gates(gates, found.class_names)
+    judged = judge(gates, found.to_dict())
+    with contextlib.suppress(OSError):  # a read-only cache: the exit code says it all the same
+        mark_gates(folder, judged)
     mark_used(folder)
-    return FitResult(report=read_report(folder), folder=folder, reused=True)
+    return FitResult(report=replace(found, gates=judged), folder=folder, reused=True)
+
+
+def mark_best(results: Sequence[FitResult]) -> None:
+    """Make the fit that did best in cross-validation the newest, for `newest_fit`.
+
+    The training rows decide: had the test rows chosen it, its accuracy on them would flatter. Fits
+    that were not cross-validated come last.
+    """
+    kept = [result for result in results if result.folder is not None]
+    if kept:
+        best = max(kept, key=lambda result: _cross_validated(result.report))
+        mark_used(best.folder or Path())
+
+
+def _cross_validated(report: Report) -> float:
+    if report.cv is not None:
+        return float(report.cv["mean"])
+    return max(report.tuning["means"]) if report.tuning else -1.0

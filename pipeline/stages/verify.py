@@ -58,8 +58,15 @@ def settings_of(store: Path) -> ExtractConfig:
     ------
     CacheCorruptError
         If they are damaged.
+    CacheError
+        If no settings make it: its images were given as loose files.
     """
     settings: Mapping[str, Any] = read_info(store).provenance.get("settings", {})
+    if settings.get("dataset") == "":
+        raise CacheError(
+            f"{store} is of loose files, not of a data set. Delete it: TransferValues computes "
+            "again what it misses."
+        )
     try:
         paths = {name: Path(settings[name]) for name in ("data_dir",)}
         layers = tuple(settings["layers"])

@@ -47,6 +47,11 @@ def test_label_column_is_taken_by_name(write_files):
     assert [row.label for row in read_table(table, label_column="kind").rows] == ["tabby"]
 
 
+def test_the_index_that_pandas_writes_is_no_split_and_no_group(write_files):
+    table = write_table(write_files("1.jpg", "2.jpg"), ",image,label\n0,1.jpg,a\n1,2.jpg,b\n")
+    assert [(row.split, row.group) for row in read_table(table).rows] == [(Split.NONE, "")] * 2
+
+
 def test_labels_are_words_even_where_they_look_like_numbers(write_files):
     root = write_files("1.jpg", "2.jpg", "3.jpg")
     table = write_table(root, "image,label\n1.jpg,1\n2.jpg,01\n3.jpg,1.0\n")

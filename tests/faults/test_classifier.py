@@ -61,7 +61,9 @@ def fit_once_more(tmp_path, monkeypatch):
     table, config = make_table(), FitConfig()
     fitted = fit_table(table, config)
     info = SimpleNamespace(key=table.key, content_sha256=table.content_sha256, complete=True)
-    monkeypatch.setattr(fit_stage, "read_features", lambda store: table)
+    for read in ("read_features", "read_samples"):
+        monkeypatch.setattr(fit_stage, read, lambda store: table)
+    monkeypatch.setattr(fit_stage, "check_unchanged", lambda store, content_sha256: None)
     monkeypatch.setattr(fit_stage, "fit_table", lambda *args, **options: fitted)
     monkeypatch.setattr(report_stage, "read_info", lambda store: info)
     monkeypatch.setattr(description, "datetime", Clock)

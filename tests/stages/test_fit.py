@@ -4,25 +4,33 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 
 from pipeline import artifacts, classifiers
+from pipeline.classifiers import making, tuning
 from pipeline.config import CLASSIFIERS, FitConfig
 from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
+from pipeline.fitting import measuring
 from pipeline.predictions import parse_predictions
 from pipeline.records import Report, Split
-from pipeline.splits import draw_folds, split_rows
 from pipeline.stages import fit as stage
 from pipeline.stages.fit import fit, fit_table
-from tests.feature_tables import hashes, make_table
-from tests.test_views import add_mirror
+from tests.feature_tables import add_mirror, hashes, make_table
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A store whose table the test can choose; what a real one does is the cache's affair."""
     path = tmp_path / "cache" / "clouds" / "fake-abababab.zarr"
-    monkeypatch.setattr(stage, "read_features", lambda store: make_table())
+    serve(monkeypatch, make_table())
     return path
+
+
+def serve(monkeypatch, table):
+    """Let every store hold this table."""
+    for read in ("read_features", "read_samples"):
+        monkeypatch.setattr(stage, read, lambda store: table)
+    monkeypatch.setattr(stage, "check_unchanged", lambda store, content_sha256: None)
 
 
 @pytest.mark.parametrize("clf", CLASSIFIERS)
@@ -33,14 +41,15 @@ def test_report_adds_up(clf):
     matrix = np.array(report.confusion_matrix)
     assert matrix.sum() == report.n_test
     assert np.trace(matrix) / report.n_test == report.accuracy
-    assert report.accuracy_ci[0] < report.accuracy <= report.accuracy_ci[1]
+    low, high = report.intervals["accuracy"]
+    assert low < report.accuracy <= high
     assert report.n_found == report.n_train + report.n_test + sum(report.skipped.values())
     assert sum(scores["n_test"] for scores in report.per_class) == report.n_test
     assert sum(scores["n_train"] for scores in report.per_class) == report.n_train
     wrong = report.n_test - np.trace(matrix)
     assert sum(pair["count"] for pair in report.confused_pairs) == wrong
-    assert len(report.mistakes) == min(wrong, stage.N_MISTAKES)
-    assert report.accuracy > 0.6 > 0.4 > report.baseline
+    assert len(report.mistakes) == min(wrong, measuring.N_MISTAKES)
+    assert report.accuracy > 0.6 > 0.4 > report.baselines[0]["accuracy"]
 
 
 @pytest.mark.parametrize("n_classes", [2, 10, 1000])
@@ -112,7 +121,9 @@ def test_fault_46_class_without_test_rows_is_unknown_not_zero():
     assert report.per_class[1] == {
         "name": "class 1",
         "precision": None,
+        "precision_ci": None,
         "recall": None,
+        "recall_ci": None,
         "f1": None,
         "n_test": 0,
         "n_train": 10,
@@ -151,7 +162,7 @@ def test_fault_47_a_label_that_is_no_class_is_refused(label, split):
 @pytest.mark.parametrize("clf", ["logreg", "linear-svm", "mlp"])
 @pytest.mark.parametrize("cv", [None, 2])
 def test_fault_49_no_convergence_is_said_in_the_report(clf, cv, monkeypatch):
-    monkeypatch.setattr(classifiers, "MAX_ITER", 1)
+    monkeypatch.setattr(making, "MAX_ITER", 1)
     C = None if clf == "mlp" else 100.0
     report = fit_table(make_table(spread=2.0), FitConfig(clf=clf, C=C, cv=cv)).report
     (note,) = report.notes
@@ -165,9 +176,20 @@ def test_cross_validation_is_reported_beside_the_test_accuracy():
     assert report.cv["std"] == pytest.approx(np.std(report.cv["scores"], ddof=1))
 
 
-def test_default_c_is_named():
-    assert fit_table(make_table(), FitConfig()).report.settings["C"] == 0.62
-    assert fit_table(make_table(), FitConfig(clf="knn")).report.settings["C"] is None
+def test_what_the_classifier_was_fitted_with_is_named():
+    report = fit_table(make_table(), FitConfig(tune=False)).report
+    assert report.settings["used"] == {"C": 0.62}
+    assert report.tuning is None
+    report = fit_table(make_table(), FitConfig(C=0.25)).report
+    assert report.settings["used"] == {"C": 0.25}
+    report = fit_table(make_table(), FitConfig(clf="knn")).report
+    assert report.settings["used"] == {"n_neighbors": report.tuning["best"]}
+
+
+def scaler_of(classifier):
+    if isinstance(classifier, CalibratedClassifierCV):
+        classifier = classifier.calibrated_classifiers_[0].estimator
+    return classifier[0]
 
 
 @pytest.mark.parametrize("clf", CLASSIFIERS)
@@ -176,7 +198,7 @@ def test_both_views_of_the_training_images_and_of_no_others_are_fitted_on(clf):
     fitted = fit_table(table, FitConfig(clf=clf))
     tested = set(parse_predictions(fitted.predictions)["path"])
     trains = np.array([path not in tested for path in table.paths])
-    scaler = fitted.classifier[0]
+    scaler = scaler_of(fitted.classifier)
     assert (trains.sum(), len(tested)) == (48, 12)
     assert scaler.n_samples_seen_ == 96
     both = table.features[trains].reshape(96, 8)
@@ -197,36 +219,25 @@ def test_the_classifier_is_asked_about_the_average_of_the_views():
 
 def test_a_report_on_two_views_counts_images():
     table = make_table(spread=0.8, n_found=63, skipped={"not an image": 3})
-    one = fit_table(table, FitConfig(cv=4)).report
-    two = fit_table(add_mirror(table), FitConfig(cv=4)).report
+    one = fit_table(table, FitConfig(cv=4, C=1)).report
+    two = fit_table(add_mirror(table), FitConfig(cv=4, C=1)).report
     assert (two.n_train, two.n_test, two.n_found) == (48, 12, 63)
     assert sum(scores["n_train"] for scores in two.per_class) == 48
     assert np.array(two.confusion_matrix).sum() == 12
-    assert (two.settings, two.baseline, two.split) == (one.settings, one.baseline, one.split)
+    assert (two.settings, two.baselines[0], two.split) == (
+        one.settings,
+        one.baselines[0],
+        one.split,
+    )
     assert two.recipe["views"] == 2
     assert all(
         accuracy * 12 == pytest.approx(round(accuracy * 12)) for accuracy in two.cv["scores"]
     )
 
 
-def test_cross_validation_takes_the_views_apart():
-    table = add_mirror(make_table(spread=2.0))
-    table.features[:, 8:] += np.random.default_rng(1).normal(size=(60, 8))
-    found = fit_table(table, FitConfig(clf="knn", cv=4)).report.cv["scores"]
-    train = split_rows(table, test_size=0.2, seed=42).train
-    fold = draw_folds(table, train, n_folds=4, seed=42)
-    classifier = classifiers.make_classifier("knn", n_samples=len(train))
-    X, y = table.features[train], table.labels[train]
-    joined, apart = (
-        classifiers.cross_validate(classifier, X, y, fold=fold, n_views=n_views)[0]
-        for n_views in (1, 2)
-    )
-    assert found == apart != joined
-
-
 @pytest.mark.parametrize("clf", ["knn", "logreg"])
 def test_the_views_of_an_image_are_never_on_both_sides(clf, monkeypatch):
-    monkeypatch.setattr(classifiers, "N_NEIGHBORS", 1)
+    monkeypatch.setitem(tuning.GRIDS, "knn", (1,))
     noise = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
     table = add_mirror(make_table(n_per_class=100, features=noise))
     report = fit_table(table, FitConfig(clf=clf, cv=5, C=None if clf == "knn" else 1e3)).report
@@ -262,7 +273,7 @@ def test_what_is_kept_is_what_was_reported(store):
 
 def test_other_settings_or_other_values_are_another_fit(store, monkeypatch):
     folders = {fit(store, FitConfig()).folder, fit(store, FitConfig(seed=1)).folder}
-    monkeypatch.setattr(stage, "read_features", lambda store: make_table(content_sha256="ef" * 32))
+    serve(monkeypatch, make_table(content_sha256="ef" * 32))
     assert len({*folders, fit(store, FitConfig()).folder}) == 3
 
 

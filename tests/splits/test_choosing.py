@@ -3,16 +3,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.config import FitConfig
 from pipeline.errors import ClassifierError
 from pipeline.records import Split
-from pipeline.splits import draw_folds, find_units, split_rows
+from pipeline.splits import split_rows
 from tests.feature_tables import hashes, make_table
 
 TRAIN, VAL, TEST, NONE = Split.TRAIN, Split.VAL, Split.TEST, Split.NONE
 
 
 def split_of(table, **options):
-    return split_rows(table, **{"test_size": 0.2, "seed": 42, **options})
+    return split_rows(table, config=FitConfig(**options))
 
 
 def with_split(*values):
@@ -27,6 +28,7 @@ def test_drawn_split_is_stratified_and_complete():
     assert np.bincount(table.labels[part.test]).tolist() == [4, 4, 4]
     assert part.how == "drawn: stratified 20 %, seed 42"
     assert part.notes == ()
+    assert part.unused.tolist() == []
 
 
 def test_drawn_split_is_the_seeds():
@@ -57,22 +59,6 @@ def test_fault_50_copies_never_straddle_a_drawn_split():
     image = np.arange(100) // 3
     assert not set(image[part.train]) & set(image[part.test])
     assert 10 <= len(part.test) <= 30
-
-
-def test_groups_never_straddle_a_drawn_split():
-    group = np.arange(40, dtype=np.int32) % 10
-    table = make_table(n_classes=2, n_per_class=20, group=group)
-    part = split_of(table)
-    assert not set(group[part.train]) & set(group[part.test])
-    assert any("one group" in note for note in part.notes)
-
-
-def test_units_join_copies_and_groups_transitively():
-    sha256 = hashes([0, 1, 1, 2, 3])
-    group = np.array([7, 7, 8, -1, -1], np.int32)
-    units = find_units(sha256, group)
-    assert units[0] == units[1] == units[2]
-    assert len({units[0], units[3], units[4]}) == 3
 
 
 def test_class_of_one_trains_and_is_named():
@@ -166,26 +152,18 @@ def test_copies_of_a_single_image_cannot_be_split():
         split_of(table)
 
 
-def test_folds_are_equal_stratified_and_keep_copies_together():
-    image = np.repeat(np.arange(60), 2)
-    table = make_table(n_classes=3, n_per_class=40)
-    table = replace(table, sha256=hashes(image))
-    rows = np.arange(120)
-    fold = draw_folds(table, rows, n_folds=5, seed=1)
-    assert np.bincount(fold).tolist() == [24] * 5
-    for k in range(5):
-        assert np.bincount(table.labels[fold == k]).tolist() == [8, 8, 8]
-        assert not set(image[fold == k]) & set(image[fold != k])
+def test_a_given_split_wins_over_a_stable_one_and_it_is_said():
+    table = with_split(TRAIN, TRAIN, TRAIN, TRAIN, TEST, TEST)
+    part = split_of(table, split="stable")
+    assert part.how == "given"
+    assert part.test.tolist() == [4, 5, 10, 11]
+    assert part.notes == ("The split that the data set comes with was kept, not --split stable.",)
 
 
-def test_folds_cover_only_the_rows_asked_for():
-    table = make_table(n_classes=2, n_per_class=10)
-    rows = np.arange(0, 20, 2)
-    fold = draw_folds(table, rows, n_folds=2, seed=1)
-    assert sorted(np.bincount(fold)) == [5, 5]
-
-
-def test_too_many_folds_is_an_error():
-    table = make_table(n_classes=2, n_per_class=3)
-    with pytest.raises(ClassifierError, match="--cv 7 needs at least 7 different"):
-        draw_folds(table, np.arange(6), n_folds=7, seed=1)
+def test_groups_across_a_given_split_are_counted():
+    table = with_split(TRAIN, TRAIN, TRAIN, TRAIN, TEST, TEST)
+    group = np.array([0, 1, 1, 1, 0, 2, -1, -1, -1, -1, -1, -1], np.int32)
+    part = split_of(replace(table, group=group, group_names=("p", "q", "r")))
+    assert part.test.tolist() == [4, 5, 10, 11]
+    assert len(part.notes) == 1
+    assert part.notes[0].startswith("1 of the 4 test images belong to a group that has training")

@@ -1,19 +1,13 @@
-"""What the answers on the test rows are worth: pure functions on arrays, NumPy alone.
-
-A ratio with nothing to divide by is NaN here, and null in metrics.json: it is unknown, not zero.
-"""
+"""What was answered for what: the confusion matrix, and the scores that come from it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ClassifierError
-
-Z_95 = 1.959963984540054  # the 0.975 quantile of the standard normal distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,38 +72,6 @@ def check_labels(labels: NDArray[np.integer], *, n_classes: int, what: str) -> N
 def accuracy(matrix: NDArray[np.int64]) -> float:
     """Return the share of right answers: trace over sum of a confusion matrix."""
     return float(np.trace(matrix) / matrix.sum())
-
-
-def wilson_interval(n_correct: int, n: int, *, z: float = Z_95) -> tuple[float, float]:
-    """Return the Wilson score interval of a proportion, by default the 95 % one.
-
-    Unlike the textbook interval p ± z·sqrt(p(1-p)/n) it holds its level for few rows and for
-    proportions near 0 and 1, which is where good classifiers are.
-
-    Parameters
-    ----------
-    n_correct, n : int
-        Successes out of n ≥ 1 trials.
-    z : float
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end, 0-1.
-
-    References
-    ----------
-    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal
-    of the American Statistical Association 22 (1927) 209-212. Recommended by L. D. Brown, T. T.
-    Cai and A. DasGupta, "Interval estimation for a binomial proportion", Statistical Science 16
-    (2001) 101-133.
-    """
-    p = n_correct / n
-    centre = p + z * z / (2 * n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # Both ends lie in 0-1 exactly; rounding must not show -1e-17 to a reader.
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
 
 
 def class_scores(matrix: NDArray[np.int64]) -> ClassScores:

@@ -1,0 +1,47 @@
+"""What the answers on the test rows are worth: pure functions on arrays, NumPy alone.
+
+A ratio with nothing to divide by is NaN here, and null in metrics.json: it is unknown, not zero.
+Intervals are 95 % ones. Rows of one *unit* (copies of an image, images of one patient) are not
+independent evidence; whatever has an interval takes the units of its rows.
+"""
+
+from pipeline.metrics.confusion import (
+    ClassScores,
+    accuracy,
+    balanced_accuracy,
+    check_labels,
+    class_scores,
+    confident_mistakes,
+    confused_pairs,
+    confusion_matrix,
+    macro_f1,
+    majority_baseline,
+)
+from pipeline.metrics.intervals import Intervals, measure_intervals
+from pipeline.metrics.paired import Difference, McNemar, mcnemar, paired_difference
+from pipeline.metrics.probabilities import calibration_error, log_loss
+from pipeline.metrics.proportions import Z_95, proportion_intervals, wilson_interval
+
+__all__ = [
+    "Z_95",
+    "ClassScores",
+    "Difference",
+    "Intervals",
+    "McNemar",
+    "accuracy",
+    "balanced_accuracy",
+    "calibration_error",
+    "check_labels",
+    "class_scores",
+    "confident_mistakes",
+    "confused_pairs",
+    "confusion_matrix",
+    "log_loss",
+    "macro_f1",
+    "majority_baseline",
+    "mcnemar",
+    "measure_intervals",
+    "paired_difference",
+    "proportion_intervals",
+    "wilson_interval",
+]
