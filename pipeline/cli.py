@@ -227,13 +227,13 @@ def sweep_command(
             terminal.error(f"{config.model}: {exc}")
             failures.append(Failure(model=config.model, clf="", error=str(exc)))
     sweep = summarise(results, cache_dir=configs[0].cache_dir, failures=failures)
-    if to is not None:
-        write_sweep(sweep, to)
     terminal.result(
         render_sweep(sweep, width=terminal.width, encoding=terminal.encoding),
         sweep.to_dict(),
         as_json=json,
     )
+    if to is not None:
+        write_sweep(sweep, to)
     _check_gates(terminal, results, gates)
     if failures:
         raise typer.Exit(PipelineError.exit_code)

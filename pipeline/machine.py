@@ -64,7 +64,16 @@ def _read_container() -> int | None:
         )
     except (OSError, ValueError):  # no limit: no such file, or the word "max"
         return None
-    return max(0, limit - used)
+    return max(0, limit - used + _read_reclaimable())
+
+
+def _read_reclaimable() -> int:
+    """Return the bytes of files that were read and count as used, but make way at once."""
+    try:
+        lines = (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
+    except (OSError, ValueError):
+        return 0
 
 
 def _read_limits() -> list[int]:

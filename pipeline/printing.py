@@ -27,6 +27,7 @@ MAX_MISTAKES = 10
 MAX_TWINS = 5
 MAX_SUSPECTS = 10
 BAR = 20
+WIDE = 100
 MAX_NAME = 24
 RECALL = "recall"
 INDENT, GAP = 2, 2
@@ -272,10 +273,15 @@ class _Page:
             title, remark = f"Worst {len(shown)} classes", f"by F1; {hidden:,} more in metrics.json"
         table = self.table("class", "precision", "recall", "F1", "test", "training")
         for scores in shown:
-            shares = (_percent(scores[key]) for key in ("precision", "recall", "f1"))
+            shares = (self.share(scores, key) for key in ("precision", "recall", "f1"))
             counts = (f"{scores[key]:,}" for key in ("n_test", "n_train"))
             table.add_row(Text(self.name(scores["name"])), *shares, *counts)
         return self.section(title, table, remark)
+
+    def share(self, scores: Mapping[str, Any], key: str) -> str:
+        """Return a class's precision, recall or F1, with its interval where there is room."""
+        interval = scores.get(f"{key}_ci") if self.width >= WIDE else None
+        return _percent_ci(scores[key], interval)
 
     def pairs(self, report: Report) -> list[RenderableType]:
         if not report.confused_pairs:

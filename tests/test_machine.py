@@ -23,6 +23,8 @@ def test_a_container_has_what_it_has_left(tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text("5000000\n")
     (tmp_path / "memory.current").write_text("2000000\n")
     assert machine.free_memory() == 3_000_000
+    (tmp_path / "memory.stat").write_text("anon 7\ninactive_file 1500000\nactive_file 9\n")
+    assert machine.free_memory() == 4_500_000
     (tmp_path / "memory.current").write_text("9000000\n")
     assert machine.free_memory() == 0
     (tmp_path / "memory.max").write_text("max\n")

@@ -313,6 +313,24 @@ class TestBadImages:
         late = save_photo(tmp_path / "late.jpg", seed=5, tint=(0, 180, 0))
         assert np.isfinite(make().fit_transform([late])).all()
 
+    def test_a_file_that_was_away_while_it_was_to_be_read_is_read_the_next_time(
+        self, make, paths, monkeypatch
+    ):
+        away = Path(paths[0]).with_suffix(".away")
+
+        def extract_without(*args, **kwargs):
+            Path(paths[0]).rename(away)
+            try:
+                return extract(*args, **kwargs)
+            finally:
+                away.rename(paths[0])
+
+        with monkeypatch.context() as patch:
+            patch.setattr(loose, "extract", extract_without)
+            with pytest.raises(ImageDecodeError, match=r"00\.jpg': changed since it was listed"):
+                make().fit(paths)
+        assert all(map(is_of, make().fit_transform(paths), paths))
+
     def test_bad_images_alone_do_not_tell_how_many_features_there_are(self, make, paths, tmp_path):
         gone = [tmp_path / "gone.jpg"]
         with pytest.raises(EmptyDatasetError, match="None of the 1 files"):

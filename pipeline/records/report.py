@@ -37,8 +37,8 @@ class Report:
     log_loss, calibration_error : float or None
         Of the probabilities on the test rows; None where the classifier has none.
     intervals : mapping of str to list of float
-        95 % intervals of ``accuracy balanced_accuracy macro_f1 log_loss calibration_error``: the
-        accuracy's is Wilson's, the others come from bootstrap draws. See `pipeline.metrics`.
+        95 % intervals of ``accuracy balanced_accuracy macro_f1 log_loss calibration_error``, None
+        where there is none. See `pipeline.metrics` for what each is.
     per_class : tuple of mapping
         ``name precision precision_ci recall recall_ci f1 n_test n_train`` of each class, in class
         order; a ratio with nothing to divide by is None, and so is its interval.

@@ -72,6 +72,14 @@ def test_the_seed_decides_the_draws():
     assert first.calibration_error != other.calibration_error
 
 
+def test_what_units_are_called_changes_nothing():
+    y_true, said = answers(100, 3)
+    units = np.repeat(np.arange(25), 4)
+    plain, odd = measure(y_true, said, units=units), measure(y_true, said, units=7 * units - 30)
+    for field in fields(plain):
+        np.testing.assert_array_equal(getattr(plain, field.name), getattr(odd, field.name))
+
+
 def test_units_widen_every_interval():
     y_true, said = (np.repeat(part, 4, axis=0) for part in answers(100, 3))
     rows, units = measure(y_true, said), measure(y_true, said, units=np.repeat(np.arange(100), 4))
@@ -80,8 +88,8 @@ def test_units_widen_every_interval():
         assert (wide[:, 1] - wide[:, 0] > 1.4 * (narrow[:, 1] - narrow[:, 0])).all(), field.name
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32])
-def test_small_integers_do_not_overflow(dtype):
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64])
+def test_labels_may_be_of_any_integer_type(dtype):
     y = np.full(100, 120, dtype)
     found = metrics.measure_intervals(
         y, y, None, n_classes=121, units=np.arange(100, dtype=np.uint8), random_state=0

@@ -52,7 +52,7 @@ def test_mcnemar_finds_a_difference():
 
 @pytest.mark.parametrize(
     ("only_a", "only_b", "n", "size"),
-    [(0.05, 0.05, 200, 1), (0.1, 0.05, 400, 1), (0.1, 0.05, 100, 4)],
+    [(0.05, 0.05, 200, 1), (0.1, 0.05, 300, 1), (0.1, 0.05, 100, 4)],
 )
 def test_interval_of_the_difference_covers_the_truth(only_a, only_b, n, size):
     rng = np.random.default_rng(0)
