@@ -201,6 +201,15 @@ class TestValues:
         assert (values[0] == values[1]).all()
         assert n_computed(cache_dir) == 1
 
+    def test_an_image_that_was_edited_in_place_is_computed_anew(self, make, paths, cache_dir):
+        red = paths[-1]
+        make().fit([red])
+        Path(paths[0]).rename(red)
+        values = make().fit_transform([red])
+        assert not is_of(values[0], red)
+        assert n_computed(cache_dir) == 2
+        assert len(stores_in(cache_dir)) == 1
+
     def test_another_recipe_is_computed_anew(self, make, paths, cache_dir):
         make().fit(paths)
         make(pooling="max").fit(paths)
@@ -385,6 +394,15 @@ class TestWhatIsGiven:
         assert params.pop("cache_dir") == str(config.cache_dir)
         assert params == {name: getattr(config, name) for name in params}
 
+    def test_parameters_mean_what_the_flags_of_extract_mean(self):
+        network = {"model": "efficientnet-lite1", "layers": ("a",), "pooling": "max"}
+        images = {"image_size": 96, "resize": "pad", "augment": "hflip", "weights": "random"}
+        machine = {"precision": "auto", "device": "cpu", "batch_size": 3, "workers": 2}
+        given = {**network, **images, **machine, "dtype": "float16"}
+        config = TransferValues(**given, cache_dir="there")._make_config()
+        assert config == ExtractConfig(**given, cache_dir=Path("there"))
+        assert given.keys() == TransferValues().get_params().keys() - {"cache_dir", "on_error"}
+
     def test_files_of_two_manifests_are_those_of_both(self, photos, paths):
         first, second = (list_files(part).manifest for part in (paths[:2], paths[1:]))
         joined, whole = join_files([first, second]), list_files(paths).manifest
@@ -392,6 +410,7 @@ class TestWhatIsGiven:
         assert joined.root == whole.root
         assert (joined.size == whole.size).all()
         assert join_files([second]).digest != whole.digest
+        assert list_files([*paths, *paths]).manifest.digest == whole.digest
 
     def test_the_package_has_nothing_else(self):
         assert pipeline.TransferValues is TransferValues
@@ -437,8 +456,8 @@ class TestHarmless:
         }
 
     def test_cleaning_leaves_them(self, make, paths, cache_dir):
-        make().fit(paths[:6])
-        make().fit(paths[6:])
+        make().fit(paths[::2])
+        make().fit(paths[1::2])
         before = stores_in(cache_dir)
         cleaning = clean_cache(cache_dir, superseded=True)
         assert (cleaning.removed, cleaning.kept) == ([], [])
@@ -456,7 +475,7 @@ class TestWhatGoesWrong:
         monkeypatch.setattr(layout, "block_length", lambda row_bytes: 4)
         values = make().fit_transform(paths)
         (store,) = stores_in(cache_dir)
-        (store / "features" / "c" / "1" / "0").write_bytes(b"damaged")
+        (store / "features" / "c" / "0" / "0").write_bytes(b"damaged")
         assert (make().fit_transform(paths) == values).all()
         assert n_computed(cache_dir) == 9 + 4
         assert (make(NoEngine).fit_transform(paths) == values).all()

@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from pipeline.streaming.passes import Part, TrainingRows, unfold
 
 UNITS = 256  # as in memory
-POOL_BYTES = 64 << 20
+POOL_BYTES = 32 << 20
 MAX_EPOCHS = 100
 PATIENCE = 10  # epochs; MLPClassifier's own
 
@@ -132,8 +132,10 @@ class _Trainer:
             for X, y in self._pool.fill(*unfold(part, ~part.held_out)):
                 self._network.partial_fit(X, self._classes[y], classes=self._classes)
                 found = [*self._network.coefs_, *self._network.intercepts_]
+                total = total or [np.zeros_like(one) for one in found]
+                for one, other in zip(total, found, strict=True):
+                    one += other
                 n_pools += 1
-                total = [a + b for a, b in zip(total, found, strict=True)] if total else found
         return [one / np.float32(n_pools) for one in total], n_right
 
     def finish(self, weights: Weights) -> MLPClassifier:
