@@ -622,9 +622,7 @@ class TestWaiting:
         assert n_computed(cache_dir) == 9
 
 
-NUMBERS = (
-    "X is paths; of the numbers that the check makes, only the picture would be left to refuse"
-)
+NUMBERS = "X is paths: none of them can be complex, NaN or infinite"
 SPARSE = "X is paths, and a sparse matrix holds none: it is refused in other words"
 EXEMPT = {
     "check_complex_data": NUMBERS,

@@ -11,7 +11,7 @@ from pipeline.streaming.descent import Vector
 from pipeline.streaming.losses import Loss
 from pipeline.streaming.passes import TrainingRows
 
-# Their eigenvectors take 400 MB and a minute or two; wider rows take more passes instead.
+# Their eigenvectors take 500 MB and a minute or two; wider rows take more passes instead.
 WIDEST = 3072
 
 

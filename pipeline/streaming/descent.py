@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 MEMORY = 10  # steps whose curvature is remembered; more bring little (Nocedal & Wright, 7.2)
+MEMORY_BYTES = (
+    64 << 20
+)  # of these steps, as far as three are kept: weights of many classes are large
 SUFFICIENT = 1e-4  # share of the promised decrease that makes a step (Nocedal & Wright, 3.1)
 SHORTEST = 1e-6  # steps below it are lost in the rounding of float32 products
 
@@ -50,7 +53,8 @@ class Descent:
         self.converged = self.stuck = False
         self._precondition = precondition
         self._tolerance = tolerance
-        self._pairs: deque[tuple[Vector, Vector]] = deque(maxlen=MEMORY)
+        n_pairs = min(MEMORY, max(3, MEMORY_BYTES // (2 * start.nbytes)))
+        self._pairs: deque[tuple[Vector, Vector]] = deque(maxlen=n_pairs)
         self._value = np.inf
         self._gradient = self._direction = np.zeros_like(start)
         self._slope, self._step = 0.0, 1.0
