@@ -376,7 +376,12 @@ class _Page:
                 f"{_percent(mean)} {self.plus_minus} {100 * std:.1f}",
                 Text.assemble((bar, "green" if chosen else "dim"), "  taken" if chosen else ""),
             )
-        folds = f"{found['n_folds']} folds of {found['n_rows']:,} training images"
+        images = f"{found['n_rows']:,} training images"
+        folds = (
+            f"{found['n_folds']} folds of {images}"
+            if found["n_folds"] > 1
+            else f"a part of {images} held out"
+        )
         beyond = ", grid extended" if found["extended"] else ""
         return self.section("Tuning", table, f"{folds}{beyond}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.cache import read_samples, stream_features
-from pipeline.streaming import fit_stream
+from pipeline.streaming import fit_stream, network
 
 
 def made_blocks(order=None, *, n_blocks, width):
@@ -30,6 +30,7 @@ def limit_data(extra):
 
 
 def main(clf, extra, source):
+    network.PATIENCE = 2  # epochs enough to see what memory they take
     if source.startswith("made:"):
         n_blocks, width = (int(part) for part in source.split(":")[1:])
         blocks = partial(made_blocks, n_blocks=n_blocks, width=width)

@@ -55,8 +55,9 @@ class Report:
     score_kind : str
         "probability", or "decision" where the classifier has none.
     tuning : mapping or None
-        ``parameter scoring n_folds values means stds best extended``: accuracy in
-        cross-validation on the training rows for each value that was tried. None if none was.
+        ``parameter scoring n_folds n_rows values means stds best extended``: accuracy in
+        cross-validation on the training rows, or on a part of them that was held out, for each
+        value that was tried. None if none was.
     cv : mapping or None
         ``n_folds mean std scores accuracy accuracy_ci n_images``: cross-validation on the training
         rows, with whatever tuning there is done anew in each fold.

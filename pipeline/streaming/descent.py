@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 Vector = NDArray[np.float64]
 
 MEMORY = 10  # steps whose curvature is remembered; more bring little (Nocedal & Wright, 7.2)
-MEMORY_BYTES = (
-    64 << 20
-)  # of these steps, as far as three are kept: weights of many classes are large
+MEMORY_BYTES = 64 << 20  # they take no more, unless three do: weights of many classes are large
 SUFFICIENT = 1e-4  # share of the promised decrease that makes a step (Nocedal & Wright, 3.1)
 SHORTEST = 1e-6  # steps below it are lost in the rounding of float32 products
 
