@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.records import FeatureTable
+from pipeline.stages import fit as fit_stage
 
 
 def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0, **columns):
@@ -50,6 +51,13 @@ def make_table(*, n_classes=3, n_per_class=20, n_features=8, spread=0.3, seed=0,
     )
     table = replace(table, **columns)
     return replace(table, n_features=table.features.shape[1])
+
+
+def serve_table(monkeypatch, table):
+    """Let every store hold this table."""
+    for read in ("read_features", "read_samples"):
+        monkeypatch.setattr(fit_stage, read, lambda store: table)
+    monkeypatch.setattr(fit_stage, "check_unchanged", lambda store, content_sha256: None)
 
 
 def add_mirror(table, *, shift=0.0):

@@ -13,13 +13,13 @@ from pipeline.cache import find_leftovers
 from pipeline.config import FitConfig
 from pipeline.errors import CacheError, CacheLockedError
 from pipeline.stages import fit as fit_stage
-from tests.feature_tables import make_table
+from tests.feature_tables import make_table, serve_table
 
 
 @pytest.fixture
 def fits(tmp_path, monkeypatch):
     """The folder of two real fits."""
-    monkeypatch.setattr(fit_stage, "read_features", lambda store: make_table())
+    serve_table(monkeypatch, make_table())
     store = tmp_path / "clouds" / "fake-abababab.zarr"
     for clf in ("logreg", "knn"):
         folder = fit_stage.fit(store, FitConfig(clf=clf)).folder

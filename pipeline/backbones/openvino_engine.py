@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
 
 from pipeline.backbones.batching import AUTO_BATCH_SIZES, memory_checked, pad_batch
 from pipeline.backbones.converted import ConvertedNetwork, find_converted
 from pipeline.backbones.engine import Images
 from pipeline.backbones.network import Network
+from pipeline.backbones.openvino_library import ov
 from pipeline.errors import BackboneError, OutOfMemoryError
 from pipeline.machine import find_version
 

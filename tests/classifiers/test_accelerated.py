@@ -95,3 +95,14 @@ def test_nothing_is_patched():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["sklearn.svm._classes", "sklearn.linear_model._logistic"]
+
+
+@needs_fast
+def test_it_can_be_loaded_after_openvino():
+    code = (
+        "import pipeline.backbones.openvino_engine\n"
+        "from pipeline.classifiers import accelerated\n"
+        "print(accelerated.IS_ACCELERATED)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"]

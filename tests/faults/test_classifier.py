@@ -37,7 +37,7 @@ from pipeline.stages.fit import fit, fit_table
 from pipeline.stages.report import report
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import count_steps, files_of, kill_at, lose_power
-from tests.feature_tables import make_table
+from tests.feature_tables import make_table, serve_table
 
 
 def extract_with(engine, dataset, tmp_path) -> Path:
@@ -61,9 +61,7 @@ def fit_once_more(tmp_path, monkeypatch):
     table, config = make_table(), FitConfig()
     fitted = fit_table(table, config)
     info = SimpleNamespace(key=table.key, content_sha256=table.content_sha256, complete=True)
-    for read in ("read_features", "read_samples"):
-        monkeypatch.setattr(fit_stage, read, lambda store: table)
-    monkeypatch.setattr(fit_stage, "check_unchanged", lambda store, content_sha256: None)
+    serve_table(monkeypatch, table)
     monkeypatch.setattr(fit_stage, "fit_table", lambda *args, **options: fitted)
     monkeypatch.setattr(report_stage, "read_info", lambda store: info)
     monkeypatch.setattr(description, "datetime", Clock)

@@ -25,6 +25,7 @@ from pipeline.errors import (
     OutOfMemoryError,
 )
 from pipeline.extraction.preparing import prepare
+from pipeline.fitting import baselines
 from pipeline.images import reading
 from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
@@ -260,6 +261,7 @@ class TestOneRun:
             save_photo(scenario.photos / "blue" / "new.jpg", seed=99)
 
             def use():
+                baselines.KNN_PAIRS = 0  # OpenMP does not survive a fork
                 result = fit(store, FitConfig())
                 assert result.folder is None
                 assert result.report.n_found == 13

@@ -13,24 +13,16 @@ from pipeline.errors import ClassifierError, ConfigError, FeatureMismatchError
 from pipeline.fitting import measuring
 from pipeline.predictions import parse_predictions
 from pipeline.records import Report, Split
-from pipeline.stages import fit as stage
 from pipeline.stages.fit import fit, fit_table
-from tests.feature_tables import add_mirror, hashes, make_table
+from tests.feature_tables import add_mirror, hashes, make_table, serve_table
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     """A store whose table the test can choose; what a real one does is the cache's affair."""
     path = tmp_path / "cache" / "clouds" / "fake-abababab.zarr"
-    serve(monkeypatch, make_table())
+    serve_table(monkeypatch, make_table())
     return path
-
-
-def serve(monkeypatch, table):
-    """Let every store hold this table."""
-    for read in ("read_features", "read_samples"):
-        monkeypatch.setattr(stage, read, lambda store: table)
-    monkeypatch.setattr(stage, "check_unchanged", lambda store, content_sha256: None)
 
 
 @pytest.mark.parametrize("clf", CLASSIFIERS)
@@ -273,7 +265,7 @@ def test_what_is_kept_is_what_was_reported(store):
 
 def test_other_settings_or_other_values_are_another_fit(store, monkeypatch):
     folders = {fit(store, FitConfig()).folder, fit(store, FitConfig(seed=1)).folder}
-    serve(monkeypatch, make_table(content_sha256="ef" * 32))
+    serve_table(monkeypatch, make_table(content_sha256="ef" * 32))
     assert len({*folders, fit(store, FitConfig()).folder}) == 3
 
 

@@ -4,17 +4,16 @@ import pytest
 
 from pipeline.config import FitConfig
 from pipeline.errors import ArtifactTamperedError, ClassifierNotFoundError
-from pipeline.stages import fit as fit_stage
 from pipeline.stages import report as report_stage
 from pipeline.stages.fit import fit
 from pipeline.stages.report import find_fit, report
-from tests.feature_tables import make_table
+from tests.feature_tables import make_table, serve_table
 
 
 @pytest.fixture
 def store(tmp_path, monkeypatch):
     table = make_table()
-    monkeypatch.setattr(fit_stage, "read_features", lambda store: table)
+    serve_table(monkeypatch, table)
     info = SimpleNamespace(key=table.key, content_sha256=table.content_sha256, complete=True)
     monkeypatch.setattr(report_stage, "read_info", lambda store: info)
     return tmp_path / "clouds" / "fake-abababab.zarr"
