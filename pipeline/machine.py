@@ -19,7 +19,7 @@ def count_cores() -> int:
     """Return the cores that this process may use: its own affinity, its container's quota."""
     n_cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     try:
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
+        quota, period = (_CGROUP / "cpu.max").read_text(encoding="utf-8").split()
         return max(1, min(n_cores, int(quota) // int(period)))
     except (OSError, ValueError):  # no quota: no such file, or the word "max"
         return n_cores
@@ -31,7 +31,7 @@ def count_memory() -> int | None:
         return None
     n_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     try:
-        return min(n_bytes, int((_CGROUP / "memory.max").read_text(encoding="ascii")))
+        return min(n_bytes, int((_CGROUP / "memory.max").read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return n_bytes
 
@@ -50,7 +50,7 @@ def free_memory() -> int | None:
 
 def _read_available() -> int | None:
     try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        lines = Path("/proc/meminfo").read_text(encoding="utf-8").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvail"))
     except (OSError, ValueError, StopIteration):
         return None
@@ -59,7 +59,7 @@ def _read_available() -> int | None:
 def _read_container() -> int | None:
     try:
         limit, used = (
-            int((_CGROUP / name).read_text(encoding="ascii"))
+            int((_CGROUP / name).read_text(encoding="utf-8"))
             for name in ("memory.max", "memory.current")
         )
     except (OSError, ValueError):  # no limit: no such file, or the word "max"
@@ -70,7 +70,7 @@ def _read_container() -> int | None:
 def _read_reclaimable() -> int:
     """Return the bytes of files that were read and count as used, but make way at once."""
     try:
-        lines = (_CGROUP / "memory.stat").read_text(encoding="ascii").splitlines()
+        lines = (_CGROUP / "memory.stat").read_text(encoding="utf-8").splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))
     except (OSError, ValueError):
         return 0

@@ -26,11 +26,13 @@ from pipeline.errors import (
 )
 from pipeline.extraction.preparing import prepare
 from pipeline.fitting import baselines
+from pipeline.fitting.in_memory import fit_table
 from pipeline.images import reading
 from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from tests.conftest import MeanColourEngine, save_photo
 from tests.faults.harness import count_steps, fail_at, files_of, kill_at, lose_power
+from tests.feature_tables import make_table
 
 SCENARIOS = ("first", "overwrite", "changed", "recovered")
 
@@ -252,16 +254,18 @@ class TestOneRun:
         assert self.resume(scenario) == 0
         assert cache.read_info(scenario.prepare().store).complete
 
-    def test_fault_10_a_read_only_cache_is_read_but_not_written(self):
+    def test_fault_10_a_read_only_cache_is_read_but_not_written(self, monkeypatch):
         folder = Path(tempfile.mkdtemp())
         try:
             scenario = Scenario("first", folder)
             scenario.run()
             store = scenario.prepare().store
             save_photo(scenario.photos / "blue" / "new.jpg", seed=99)
+            monkeypatch.setattr(baselines, "KNN_PAIRS", 0)  # OpenMP does not survive a fork
+            # Whoever has no rights may not read Python's own folder: nothing is left to import.
+            fit_table(make_table(n_per_class=5), FitConfig())
 
             def use():
-                baselines.KNN_PAIRS = 0  # OpenMP does not survive a fork
                 result = fit(store, FitConfig())
                 assert result.folder is None
                 assert result.report.n_found == 13
