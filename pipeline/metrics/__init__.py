@@ -15,7 +15,6 @@ from pipeline.metrics.confusion import (
     confused_pairs,
     confusion_matrix,
     macro_f1,
-    majority_baseline,
 )
 from pipeline.metrics.intervals import Intervals, measure_intervals
 from pipeline.metrics.paired import Difference, McNemar, mcnemar, paired_difference
@@ -38,7 +37,6 @@ __all__ = [
     "confusion_matrix",
     "log_loss",
     "macro_f1",
-    "majority_baseline",
     "mcnemar",
     "measure_intervals",
     "paired_difference",

@@ -106,11 +106,6 @@ def macro_f1(matrix: NDArray[np.int64]) -> float:
     return float(np.nanmean(class_scores(matrix).f1))
 
 
-def majority_baseline(y_train: NDArray[np.integer], y_test: NDArray[np.integer]) -> float:
-    """Return the accuracy of always answering the most frequent class of the training rows."""
-    return float(np.mean(y_test == np.bincount(y_train).argmax()))
-
-
 def confused_pairs(matrix: NDArray[np.int64], *, limit: int) -> list[tuple[int, int, int]]:
     """Return (true, predicted, count) of the most frequent confusions, most frequent first."""
     wrong = matrix * ~np.eye(len(matrix), dtype=bool)

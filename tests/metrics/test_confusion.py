@@ -107,10 +107,6 @@ def test_wilson_interval_stays_within_0_and_1_and_mirrors(n):
     assert metrics.wilson_interval(0, n) == pytest.approx((0.0, 1 - low))
 
 
-def test_baseline_takes_the_majority_of_the_training_rows():
-    assert metrics.majority_baseline(np.array([1, 1, 0]), np.array([0, 0, 0, 1])) == 0.25
-
-
 def test_confused_pairs_are_the_largest_off_diagonal_cells():
     matrix = np.array([[9, 1, 0], [4, 9, 2], [0, 0, 9]])
     assert metrics.confused_pairs(matrix, limit=2) == [(1, 0, 4), (1, 2, 2)]
