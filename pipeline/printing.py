@@ -186,6 +186,9 @@ class _Page:
             ),
             ("macro F1", _percent_ci(report.macro_f1, cis["macro_f1"]), ""),
         ]
+        if report.roc_auc is not None and report.average_precision is not None:
+            precision = f"average precision {report.average_precision:.3f}"
+            rows.append(("ROC AUC", f"{report.roc_auc:.3f}  {precision}", ""))
         if report.log_loss is not None and report.calibration_error is not None:
             rows += [
                 ("log loss", _number_ci(report.log_loss, cis["log_loss"]), ""),

@@ -37,6 +37,13 @@ def make_report(**changes):
         macro_f1=0.899749,
         log_loss=0.3,
         calibration_error=0.05,
+        roc_auc=0.96,
+        average_precision=0.95,
+        calibration=(
+            {"low": 8 / 15, "high": 0.6, "n": 10, "confidence": 0.58, "accuracy": 0.7},
+            {"low": 14 / 15, "high": 1.0, "n": 30, "confidence": 0.9933, "accuracy": 29 / 30},
+        ),
+        loss_curve=None,
         intervals={
             "accuracy": [0.769, 0.960],
             "balanced_accuracy": [0.80, 0.98],
@@ -55,8 +62,12 @@ def make_report(**changes):
         ),
         twins=None,
         per_class=(
-            _class_scores("cat", precision=19 / 22, recall=0.95, f1=38 / 42),
-            _class_scores("dog", precision=17 / 18, recall=0.85, f1=34 / 38),
+            _class_scores(
+                "cat", precision=19 / 22, recall=0.95, f1=38 / 42, average_precision=0.96
+            ),
+            _class_scores(
+                "dog", precision=17 / 18, recall=0.85, f1=34 / 38, average_precision=0.94
+            ),
         ),
         confused_pairs=(
             {"true": "dog", "predicted": "cat", "count": 3},
@@ -68,6 +79,7 @@ def make_report(**changes):
             "parameter": "C",
             "scoring": "accuracy",
             "n_folds": 5,
+            "n_rows": 160,
             "values": [0.001, 0.01, 0.1],
             "means": [0.85, 0.91, 0.88],
             "stds": [0.02, 0.02, 0.02],
@@ -90,7 +102,7 @@ def make_report(**changes):
 
 def _class_scores(name, **scores):
     intervals = {f"{key}_ci": [0.7, 1.0] for key in ("precision", "recall")}
-    return {"name": name, **scores, **intervals, "n_test": 20, "n_train": 80}
+    return {"name": name, **scores, **intervals, "roc_auc": 0.96, "n_test": 20, "n_train": 80}
 
 
 def make_result(**changes):

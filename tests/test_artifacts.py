@@ -228,7 +228,7 @@ def test_fault_54_other_scikit_learn_is_refused_unless_forced(folder):
 @pytest.mark.parametrize("number", [1, 99, "2", None])
 def test_other_formats_are_refused(folder, number):
     reseal(folder, format_version=number)
-    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 4"):
+    with pytest.raises(ClassifierError, match=f"format version {number}; this version reads 5"):
         artifacts.read_report(folder)
 
 

@@ -54,6 +54,7 @@ def test_summary_says_what_people_look_for():
         "drawn: stratified 20 %, seed 42",
         "log loss",
         "calibration error",
+        f"ROC AUC {report.roc_auc:.3f} average precision {report.average_precision:.3f}",
         f"C = {report.settings['used']['C']:g}",
     ):
         assert expected in text or expected in " ".join(text.split())
@@ -66,6 +67,13 @@ def test_what_did_not_happen_is_not_listed():
     text = printed(report_of(2, oddities={"grey": 40}))  # of 40: what all are is not unusual
     assert "Skipped images" not in text
     assert "Unusual images" not in text
+
+
+def test_rankings_that_are_not_known_are_not_listed():
+    report = report_of(2)
+    assert "ROC AUC" in printed(report)
+    unknown = replace(report, roc_auc=None, average_precision=None)
+    assert "ROC AUC" not in printed(unknown)
 
 
 def test_headline_is_one_line_of_ascii():

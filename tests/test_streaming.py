@@ -355,6 +355,56 @@ def test_an_epoch_makes_the_average_of_what_its_pools_made(monkeypatch, clouds):
     )
 
 
+class TestLossCurve:
+    def test_says_what_every_epoch_made_and_which_one_stays(self, monkeypatch, clouds):
+        X, labels, train = clouds
+        fitted = fit_stream("mlp", blocks_of(X), labels, train)
+        curve = fitted.loss_curve
+        best = curve["best_epoch"]
+        accuracies = curve["validation_accuracy"]
+        assert len(curve["loss"]) == len(accuracies) == best + network.PATIENCE
+        assert best == fitted.used["n_epochs"] == np.argmax(accuracies) + 1
+        assert curve["loss"][-1] < curve["loss"][0]
+        held_out = train[hold_out(labels[train], train, seed=0)]
+        answers = fitted.classifier.predict(X[held_out])
+        assert accuracies[best - 1] == pytest.approx((answers == labels[held_out]).mean())
+        monkeypatch.setattr(network, "MAX_EPOCHS", best)
+        until_then = fit_stream("mlp", blocks_of(X), labels, train)
+        assert until_then.loss_curve["loss"] == curve["loss"][:best]
+        np.testing.assert_array_equal(
+            until_then.classifier[-1].coefs_[0], fitted.classifier[-1].coefs_[0]
+        )
+
+    def test_is_the_mean_loss_over_rows_not_over_pools(self, monkeypatch, clouds):
+        X, labels, train = clouds
+        monkeypatch.setattr(network, "POOL_BYTES", 70 * X.shape[1] * 4)
+        monkeypatch.setattr(network, "MAX_EPOCHS", 1)
+        losses, sizes, learn = [], [], MLPClassifier.partial_fit
+
+        def watch(self, X, y, classes):
+            learn(self, X, y, classes=classes)
+            losses.append(self.loss_)
+            sizes.append(len(X))
+
+        monkeypatch.setattr(MLPClassifier, "partial_fit", watch)
+        fitted = fit_stream("mlp", blocks_of(X), labels, train)
+        first = slice(len(losses) // 2)
+        assert len(set(sizes[first])) > 1
+        expected = np.average(losses[first], weights=sizes[first])
+        assert fitted.loss_curve["loss"] == pytest.approx([expected])
+
+    def test_has_no_held_out_accuracy_where_nothing_is_held_out(self):
+        table = make_table(n_classes=2, n_per_class=3)
+        fitted = fit_stream("mlp", blocks_of(table.features), table.labels, np.arange(6))
+        assert any("Too few" in note for note in fitted.notes)
+        assert fitted.loss_curve["validation_accuracy"] is None
+        assert fitted.loss_curve["best_epoch"] >= 1
+
+    def test_is_none_for_what_has_no_epochs(self, clouds):
+        X, labels, train = clouds
+        assert fit_stream("logreg", blocks_of(X), labels, train, C=0.1).loss_curve is None
+
+
 def test_wide_rows_do_without_the_matrix_of_their_moments(monkeypatch, clouds):
     X, labels, train = clouds
     fits = [fit_stream("logreg", blocks_of(X), labels, train, C=0.02)]

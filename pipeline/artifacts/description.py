@@ -27,7 +27,7 @@ from pipeline.records import SampleTable, hash_json
 from pipeline.views import count_views, view_width
 
 FORMAT = "transfer-values fit"
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 MODEL, INFO, METRICS, PREDICTIONS = "model.joblib", "model.json", "metrics.json", "predictions.csv"
 VOUCHED = (MODEL, METRICS, PREDICTIONS)
 REDO_HINT = "Run fit again with --overwrite."

@@ -1,5 +1,6 @@
 """The classifiers of stage two, on arrays alone. The only owner of scikit-learn's estimators."""
 
+from pipeline.classifiers.epochs import loss_curve
 from pipeline.classifiers.fitting import (
     can_calibrate,
     check_finite,
@@ -7,6 +8,7 @@ from pipeline.classifiers.fitting import (
     fit_classifier,
     has_probabilities,
 )
+from pipeline.classifiers.linear_head import LinearHead, linear_head
 from pipeline.classifiers.making import (
     PARAMETERS,
     default_value,
@@ -17,6 +19,7 @@ from pipeline.classifiers.tuning import Tuning, scale_to, tune
 
 __all__ = [
     "PARAMETERS",
+    "LinearHead",
     "Tuning",
     "can_calibrate",
     "check_finite",
@@ -26,6 +29,8 @@ __all__ = [
     "fit_classifier",
     "fold_scores",
     "has_probabilities",
+    "linear_head",
+    "loss_curve",
     "make_classifier",
     "scale_to",
     "score_kind",

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import metrics
-from pipeline.classifiers import PARAMETERS, check_finite, class_scores, fold_scores, score_kind
+from pipeline.classifiers import (
+    PARAMETERS,
+    check_finite,
+    class_scores,
+    fold_scores,
+    loss_curve,
+    score_kind,
+)
 from pipeline.config import FitConfig, Gates
 from pipeline.fitting.baselines import Colours, measure_baselines
 from pipeline.fitting.choosing import Choice, choose_value, fit_rows
@@ -106,6 +113,7 @@ def fit_table(
         n_unused=len(part.unused),
         split=part.how,
         **measured,
+        loss_curve=loss_curve(fitted),
         baselines=measure_baselines(table, part, config, colours=colours),
         twins=measure_twins(table, part, correct),
         score_kind=kind,

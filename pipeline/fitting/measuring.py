@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def measure_answers(
     scores : float ndarray of shape (n_test, n_classes)
         The answer is the class of the highest.
     are_probabilities : bool
-        Whether the scores are; otherwise there is no log loss and no calibration error.
+        Whether the scores are; otherwise there is no log loss and no calibration.
     seed : int
         Of the bootstrap draws.
     """
@@ -45,6 +46,7 @@ def measure_answers(
     y_pred = scores.argmax(axis=1)
     matrix = metrics.confusion_matrix(y_test, y_pred, n_classes=n_classes)
     probabilities = scores.astype(np.float64) if are_probabilities else None
+    rankings = metrics.rank_classes(y_test, scores)
     intervals = metrics.measure_intervals(
         y_test,
         y_pred,
@@ -58,13 +60,12 @@ def measure_answers(
         "accuracy": metrics.accuracy(matrix),
         "balanced_accuracy": metrics.balanced_accuracy(matrix),
         "macro_f1": metrics.macro_f1(matrix),
-        "log_loss": None if probabilities is None else metrics.log_loss(y_test, probabilities),
-        "calibration_error": None
-        if probabilities is None
-        else metrics.calibration_error(y_test, probabilities),
+        **_measure_probabilities(y_test, probabilities),
+        "roc_auc": _mean_of_known(rankings.roc_auc),
+        "average_precision": _mean_of_known(rankings.average_precision),
         "intervals": {name: _none_if_any_nan(getattr(intervals, name)) for name in MEASURES},
         "per_class": _measure_classes(
-            names, matrix, intervals, np.bincount(y_train, minlength=n_classes)
+            names, matrix, intervals, rankings, np.bincount(y_train, minlength=n_classes)
         ),
         "confused_pairs": tuple(
             {"true": names[true], "predicted": names[predicted], "count": count}
@@ -82,10 +83,24 @@ def measure_answers(
     }
 
 
+def _measure_probabilities(
+    y_test: NDArray[np.integer], probabilities: NDArray[np.float64] | None
+) -> dict[str, Any]:
+    if probabilities is None:
+        return {"log_loss": None, "calibration_error": None, "calibration": ()}
+    bins = metrics.calibration_bins(y_test, probabilities)
+    return {
+        "log_loss": metrics.log_loss(y_test, probabilities),
+        "calibration_error": metrics.calibration_error(y_test, probabilities),
+        "calibration": tuple(map(asdict, bins)),
+    }
+
+
 def _measure_classes(
     names: tuple[str, ...],
     matrix: NDArray[np.int64],
     intervals: metrics.Intervals,
+    rankings: metrics.ClassRankings,
     n_train: NDArray[np.int64],
 ) -> tuple[dict[str, Any], ...]:
     scores = metrics.class_scores(matrix)
@@ -97,11 +112,18 @@ def _measure_classes(
             "recall": _none_if_nan(scores.recall[i]),
             "recall_ci": _none_if_any_nan(intervals.recall[i]),
             "f1": _none_if_nan(scores.f1[i]),
+            "roc_auc": _none_if_nan(rankings.roc_auc[i]),
+            "average_precision": _none_if_nan(rankings.average_precision[i]),
             "n_test": int(scores.support[i]),
             "n_train": int(n_train[i]),
         }
         for i, name in enumerate(names)
     )
+
+
+def _mean_of_known(values: NDArray[np.float64]) -> float | None:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None
 
 
 def _none_if_nan(value: float) -> float | None:

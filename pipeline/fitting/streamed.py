@@ -88,6 +88,7 @@ def fit_blocks(
         n_unused=len(part.unused),
         split=part.how,
         **measured,
+        loss_curve=fitted.loss_curve,
         baselines=(measure_majority(table, part),),
         twins=None,
         score_kind=kind,

@@ -16,6 +16,18 @@ from pipeline.metrics.confusion import (
     confusion_matrix,
     macro_f1,
 )
+from pipeline.metrics.curves import (
+    CalibrationBin,
+    ClassRankings,
+    PrecisionRecallCurve,
+    RocCurve,
+    average_precision,
+    calibration_bins,
+    precision_recall_curve,
+    rank_classes,
+    roc_auc,
+    roc_curve,
+)
 from pipeline.metrics.intervals import Intervals, measure_intervals
 from pipeline.metrics.paired import Difference, McNemar, mcnemar, paired_difference
 from pipeline.metrics.probabilities import calibration_error, log_loss
@@ -23,12 +35,18 @@ from pipeline.metrics.proportions import Z_95, proportion_intervals, wilson_inte
 
 __all__ = [
     "Z_95",
+    "CalibrationBin",
+    "ClassRankings",
     "ClassScores",
     "Difference",
     "Intervals",
     "McNemar",
+    "PrecisionRecallCurve",
+    "RocCurve",
     "accuracy",
+    "average_precision",
     "balanced_accuracy",
+    "calibration_bins",
     "calibration_error",
     "check_labels",
     "class_scores",
@@ -40,6 +58,10 @@ __all__ = [
     "mcnemar",
     "measure_intervals",
     "paired_difference",
+    "precision_recall_curve",
     "proportion_intervals",
+    "rank_classes",
+    "roc_auc",
+    "roc_curve",
     "wilson_interval",
 ]

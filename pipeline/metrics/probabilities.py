@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,29 @@ N_BINS = 15
 FEWEST_UNITS = 5  # with fewer, draws say nothing about the spread
 
 Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BinnedAnswers:
+    """What each row was answered, by how probable the answer was said to be.
+
+    Attributes
+    ----------
+    is_right : bool ndarray of shape (n_samples,)
+    confidence : float64 ndarray of shape (n_samples,)
+        The answer's probability, 0-1.
+    bins : intp ndarray of shape (n_samples,)
+        Which bin the confidence is in, 0 to n_bins - 1.
+    """
+
+    is_right: NDArray[np.bool_]
+    confidence: Floats
+    bins: NDArray[np.intp]
+
+    @property
+    def gaps(self) -> Floats:
+        """Hit, 0 or 1, minus confidence."""
+        return self.is_right - self.confidence
 
 
 def log_loss(y_true: NDArray[np.integer], probabilities: NDArray[np.floating]) -> float:
@@ -51,8 +75,9 @@ def calibration_error(
     Bayesian binning", AAAI 2015. C. Guo, G. Pleiss, Y. Sun and K. Q. Weinberger, "On calibration
     of modern neural networks", ICML 2017, equation 3.
     """
-    gaps, bins = _gaps(y_true, probabilities, n_bins=n_bins)
-    return float(np.abs(np.bincount(bins, weights=gaps)).sum() / len(gaps))
+    answers = bin_answers(y_true, probabilities, n_bins=n_bins)
+    sums = np.bincount(answers.bins, weights=answers.gaps)
+    return float(np.abs(sums).sum() / len(answers.bins))
 
 
 def log_loss_interval(
@@ -146,7 +171,8 @@ def calibration_interval(
     Forecasting 22 (2007) 651-661. A. Kumar, P. Liang and T. Ma, "Verified uncertainty calibration",
     NeurIPS 2019, for the bias.
     """
-    gaps, bins = _gaps(y_true, probabilities, n_bins=N_BINS)
+    answers = bin_answers(y_true, probabilities, n_bins=N_BINS)
+    gaps, bins = answers.gaps, answers.bins
     size = np.bincount(units).astype(np.float64)
     if len(size) < FEWEST_UNITS:
         return math.nan, math.nan
@@ -171,14 +197,22 @@ def _losses(y_true: NDArray[np.integer], probabilities: NDArray[np.floating]) ->
     return np.asarray(-np.log(np.clip(of_true, SMALLEST, 1.0)))
 
 
-def _gaps(
+def bin_answers(
     y_true: NDArray[np.integer], probabilities: NDArray[np.floating], *, n_bins: int
-) -> tuple[Floats, NDArray[np.intp]]:
-    """Return hit (0 or 1) minus probability of each row's answer, and the bin of the latter."""
+) -> BinnedAnswers:
+    """Sort rows by the probability of their answer into bins of equal width.
+
+    Parameters
+    ----------
+    y_true : integer ndarray of shape (n_samples,)
+    probabilities : float ndarray of shape (n_samples, n_classes)
+    n_bins : int
+        The upper edge belongs to a bin, the lower one to that below.
+    """
     answer = probabilities.argmax(axis=1)
     confidence = probabilities[np.arange(len(answer)), answer].astype(np.float64)
     bins = np.clip(np.ceil(confidence * n_bins) - 1, 0, n_bins - 1).astype(np.intp)
-    return (answer == y_true) - confidence, bins
+    return BinnedAnswers(is_right=answer == y_true, confidence=confidence, bins=bins)
 
 
 def _mean_and_error(sums: Floats, n_units: int) -> tuple[Floats, Floats]:

@@ -36,12 +36,24 @@ class Report:
         On the test rows, 0-1.
     log_loss, calibration_error : float or None
         Of the probabilities on the test rows; None where the classifier has none.
+    roc_auc, average_precision : float or None
+        0-1, on the test rows: of each class's score against all others, the mean over the classes
+        that some test rows are of and some are not. None if there is no such class.
+    calibration : tuple of mapping
+        ``low high n confidence accuracy`` of the answers in each filled bin of their probability:
+        what `calibration_error` is made of. Empty where the classifier has no probabilities.
+    loss_curve : mapping or None
+        ``loss validation_accuracy best_epoch`` of an mlp's training: the loss on the training rows
+        in each epoch, its penalty included; the accuracy, 0-1, after each epoch on training rows
+        that were held out, None if none were; the epoch, counted from 1, whose weights stayed.
+        None for other classifiers.
     intervals : mapping of str to list of float
         95 % intervals of ``accuracy balanced_accuracy macro_f1 log_loss calibration_error``, None
         where there is none. See `pipeline.metrics` for what each is.
     per_class : tuple of mapping
-        ``name precision precision_ci recall recall_ci f1 n_test n_train`` of each class, in class
-        order; a ratio with nothing to divide by is None, and so is its interval.
+        ``name precision precision_ci recall recall_ci f1 roc_auc average_precision n_test n_train``
+        of each class, in class order; a ratio with nothing to divide by is None, and so is its
+        interval.
     baselines : tuple of mapping
         ``name accuracy accuracy_ci n_train n_test`` of what the classifier should beat: the most
         frequent class, a colour histogram, and k nearest neighbours.
@@ -103,6 +115,10 @@ class Report:
     macro_f1: float
     log_loss: float | None
     calibration_error: float | None
+    roc_auc: float | None
+    average_precision: float | None
+    calibration: tuple[Mapping[str, Any], ...]
+    loss_curve: Mapping[str, Any] | None
     intervals: Mapping[str, Any]
     baselines: tuple[Mapping[str, Any], ...]
     twins: Mapping[str, Any] | None

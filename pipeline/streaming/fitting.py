@@ -38,12 +38,15 @@ class StreamedFit:
         The parameters that it was fitted with.
     notes : tuple of str
         Sentences on what a reader could stumble over.
+    loss_curve : mapping or None
+        As in `Report.loss_curve`.
     """
 
     classifier: Pipeline
     tuning: Mapping[str, Any] | None
     used: Mapping[str, Any]
     notes: tuple[str, ...]
+    loss_curve: Mapping[str, Any] | None = None
 
 
 def fit_stream(
@@ -123,6 +126,7 @@ def fit_stream(
         tuning=fitted.tuning,
         used={**fitted.used, "n_passes": training.n_passes},
         notes=(*_constant_notes(training), *fitted.notes),
+        loss_curve=fitted.loss_curve,
     )
 
 
@@ -202,4 +206,5 @@ def _fit_mlp(training: TrainingRows, classes: NDArray[np.integer], *, seed: int)
             "n_epochs": fit.n_epochs,
         },
         notes=fit.notes,
+        loss_curve=fit.loss_curve,
     )

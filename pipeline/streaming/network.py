@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +41,35 @@ class NetworkFit:
         Of scaled values.
     n_epochs : int
         That made its weights.
+    loss_curve : mapping
+        As in `Report.loss_curve`.
     notes : tuple of str
     """
 
     network: MLPClassifier
     n_epochs: int
+    loss_curve: dict[str, Any]
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Epoch:
+    """What one pass over the blocks made, and what it said of the weights of the pass before.
+
+    Attributes
+    ----------
+    weights : list of float32 ndarray
+        The average of those after each pool: the last pool's own would lean towards the classes
+        that happened to be in it.
+    loss : float
+        On the training rows, the penalty included: the mean over them, each when it was learned.
+    n_right : int
+        Of the rows that judge, by the judged weights.
+    """
+
+    weights: Weights
+    loss: float
+    n_right: int
 
 
 @dataclass(kw_only=True, eq=False)
@@ -79,21 +103,30 @@ def train_network(training: TrainingRows, classes: NDArray[np.integer], *, seed:
             "themselves ended the training.",
         )
     trainer = _Trainer(training, classes, judges=judges, seed=seed)
-    weights = trainer.run_epoch(None)[0]
-    best = _Best(weights=weights)
+    made = trainer.run_epoch(None)
+    best = _Best(weights=made.weights)
+    losses, accuracies = [], []
     for epoch in range(1, MAX_EPOCHS + 1):
-        following, n_right = trainer.run_epoch(weights)
-        if n_right > best.n_right:
-            best = _Best(weights=weights, n_right=n_right, epoch=epoch)
+        following = trainer.run_epoch(made.weights)
+        losses.append(made.loss)
+        accuracies.append(following.n_right / int(judges.sum()))
+        if following.n_right > best.n_right:
+            best = _Best(weights=made.weights, n_right=following.n_right, epoch=epoch)
         if epoch - best.epoch >= PATIENCE:
             break
-        weights = following
+        made = following
     else:
         notes += (
             f"The training stopped after {MAX_EPOCHS} epochs while the accuracy on the images "
             "that were held out still rose: it is that of an unfinished fit. Try --clf logreg.",
         )
-    return NetworkFit(network=trainer.finish(best.weights), n_epochs=best.epoch, notes=notes)
+    curve = {
+        "loss": losses,
+        "validation_accuracy": accuracies if training.held_out.any() else None,
+        "best_epoch": best.epoch,
+    }
+    network = trainer.finish(best.weights)
+    return NetworkFit(network=network, n_epochs=best.epoch, loss_curve=curve, notes=notes)
 
 
 class _Trainer:
@@ -113,30 +146,25 @@ class _Trainer:
         n_rows = int((~training.held_out).sum()) * training.n_views
         self._pool = _Pool(n_rows, width=training.width)
 
-    def run_epoch(self, judged: Weights | None) -> tuple[Weights, int]:
-        """Train for one pass, and count on it how often other weights are right.
-
-        Returns
-        -------
-        weights : list of float32 ndarray
-            The average of those after each pool: the last pool's own would lean towards the
-            classes that happened to be in it.
-        n_right : int
-            Of the rows that judge.
-        """
+    def run_epoch(self, judged: Weights | None) -> _Epoch:
+        """Train for one pass, and count on it how often other weights are right."""
         total: Weights = []
-        n_pools = n_right = 0
+        n_pools = n_right = n_rows = 0
+        lost = 0.0
         for part in self._training.read(self._order.permutation(self._training.n_blocks)):
             if judged is not None:
                 n_right += _count_right(judged, part, self._judges[part.places])
             for X, y in self._pool.fill(*unfold(part, ~part.held_out)):
                 self._network.partial_fit(X, self._classes[y], classes=self._classes)
+                lost += float(self._network.loss_) * len(X)
+                n_rows += len(X)
                 found = [*self._network.coefs_, *self._network.intercepts_]
                 total = total or [np.zeros_like(one) for one in found]
                 for one, other in zip(total, found, strict=True):
                     one += other
                 n_pools += 1
-        return [one / np.float32(n_pools) for one in total], n_right
+        average = [one / np.float32(n_pools) for one in total]
+        return _Epoch(weights=average, loss=lost / n_rows, n_right=n_right)
 
     def finish(self, weights: Weights) -> MLPClassifier:
         """Return the network with these weights."""

@@ -13,6 +13,7 @@ from pipeline.classifiers import (
     default_value,
     fit_calibrated,
     fit_classifier,
+    loss_curve,
     make_classifier,
     score_kind,
 )
@@ -234,6 +235,36 @@ def test_the_mlp_stops_early_only_where_rows_can_be_spared():
     labels[0] = 2  # a class of one cannot be held out
     model, _ = fit_classifier(make_classifier("mlp", n_samples=1200), table.features, labels)
     assert not model[-1].early_stopping
+
+
+class TestLossCurve:
+    def test_where_training_stopped_early_the_best_epoch_is_the_one_that_stays(self):
+        table = make_table(n_classes=2, n_per_class=600, spread=2.0)
+        model = fitted("mlp", table)
+        found = loss_curve(model)
+        n_epochs, best = len(found["loss"]), found["best_epoch"]
+        assert len(found["validation_accuracy"]) == n_epochs > best > 1
+        assert found["validation_accuracy"][best - 1] == max(found["validation_accuracy"])
+        assert found["loss"][-1] < found["loss"][0]
+        shorter = make_classifier("mlp", n_samples=1200)
+        shorter[-1].set_params(max_iter=best)
+        until_then, _ = fit_classifier(shorter, table.features, table.labels)
+        np.testing.assert_array_equal(until_then[-1].coefs_[0], model[-1].coefs_[0])
+
+    def test_where_nothing_is_held_out_the_last_epoch_stays(self):
+        found = loss_curve(fitted("mlp", make_table()))
+        assert found["validation_accuracy"] is None
+        assert found["best_epoch"] == len(found["loss"]) > 1
+
+    @pytest.mark.parametrize("clf", ["logreg", "knn"])
+    def test_what_has_no_epochs_has_none(self, clf):
+        assert loss_curve(fitted(clf, make_table())) is None
+
+    def test_nor_has_a_calibrated_one(self):
+        table = make_table(n_per_class=30)
+        classifier = make_classifier("svm", n_samples=90)
+        model, _ = fit_calibrated(classifier, table.features, table.labels, fold=np.arange(90) % 3)
+        assert loss_curve(model) is None
 
 
 class TestCalibrated:

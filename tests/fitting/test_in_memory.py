@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from pipeline.errors import ClassifierError, ConfigError
 from pipeline.fitting import choosing
 from pipeline.fitting.choosing import choose_value
 from pipeline.fitting.in_memory import fit_table
-from pipeline.records import Split
+from pipeline.records import Report, Split
 from tests.feature_tables import make_table
 
 
@@ -80,6 +81,15 @@ def test_all_that_is_measured_is_there_and_adds_up():
         assert low <= getattr(report, name) <= high
     for scores in report.per_class:
         assert scores["recall_ci"][0] <= scores["recall"] <= scores["recall_ci"][1]
+    for name in ("roc_auc", "average_precision"):
+        mean = np.mean([scores[name] for scores in report.per_class])
+        assert getattr(report, name) == pytest.approx(mean)
+        assert 0.6 < mean < 1
+    counted = sum(one["n"] for one in report.calibration)
+    gaps = sum(one["n"] * abs(one["accuracy"] - one["confidence"]) for one in report.calibration)
+    assert counted == report.n_test
+    assert gaps / counted == pytest.approx(report.calibration_error)
+    assert report.loss_curve is None
     assert [baseline["name"] for baseline in report.baselines] == [
         "most frequent class",
         "10 nearest neighbours",
@@ -101,6 +111,21 @@ def test_every_classifier_has_probabilities(clf):
     assert low <= report.calibration_error < high < 0.6
 
 
+@pytest.mark.parametrize("clf", ["mlp", "logreg"])
+def test_rankings_and_epochs_survive_json(clf):
+    report = fit_table(make_table(n_per_class=30, spread=1.5), FitConfig(clf=clf)).report
+    assert (report.loss_curve is None) == (clf == "logreg")
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict(), allow_nan=False))) == report
+
+
+def test_one_class_among_the_test_rows_has_no_ranking():
+    table = make_table(n_classes=2, n_per_class=20)
+    split = np.where(np.arange(40) < 5, Split.TEST, Split.TRAIN).astype(np.uint8)
+    report = fit_table(replace(table, split=split), FitConfig()).report
+    assert report.roc_auc is report.average_precision is None
+    assert all(scores["average_precision"] is None for scores in report.per_class)
+
+
 def test_a_class_of_one_leaves_the_svm_without_probabilities_and_says_so():
     table = make_table(n_classes=2, n_per_class=30)
     labels = table.labels.copy()
@@ -109,7 +134,11 @@ def test_a_class_of_one_leaves_the_svm_without_probabilities_and_says_so():
     report = fit_table(table, FitConfig(clf="svm")).report
     assert report.score_kind == "decision"
     assert report.log_loss is None
+    assert report.calibration == ()
     assert report.intervals["log_loss"] is None
+    # Decision scores rank as well; the class of one has no test row.
+    assert [scores["roc_auc"] is None for scores in report.per_class] == [False, False, True]
+    assert report.roc_auc == np.mean([scores["roc_auc"] for scores in report.per_class[:2]])
     assert any("too few training images to learn them from" in note for note in report.notes)
 
 

@@ -37,6 +37,11 @@ def test_it_reports_what_a_fit_in_memory_does(clf):
     assert [gate["least"] for gate in report.gates] == [0.99]
     assert report.baselines[0] == other.baselines[0]
     assert report.twins is None
+    assert (report.loss_curve is not None) == (clf == "mlp")
+    assert (report.roc_auc, bool(report.calibration)) == (
+        pytest.approx(other.roc_auc, abs=0.05),
+        clf in ("logreg", "mlp"),
+    )
     assert any("block by block" in note for note in report.notes)
     frames = [parse_predictions(fitted.predictions) for fitted in (streamed, whole)]
     assert frames[0]["path"].tolist() == frames[1]["path"].tolist()

@@ -117,6 +117,8 @@ def test_fault_46_class_without_test_rows_is_unknown_not_zero():
         "recall": None,
         "recall_ci": None,
         "f1": None,
+        "roc_auc": None,
+        "average_precision": None,
         "n_test": 0,
         "n_train": 10,
     }
