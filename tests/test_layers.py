@@ -14,8 +14,10 @@ LAYERS = (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),
         *("predictions", "artifacts", "plots", "printing", "sheets", "options", "console"),
         *("invocation", "exporting", "streaming", "twins", "label_errors", "learning_curve"),
+        *("page", "projection", "activation"),
     ),
     ("extraction", "ranking", "grouping", "fitting"),
+    ("showing",),
     ("stages",),
     ("commands", "tables", "store_tables", "fit_tables", "opening", "loose"),
     ("cli", "transformer"),
@@ -24,12 +26,17 @@ LAYERS = (
 OWNERS = {
     "PIL": {"images"},
     "zarr": {"cache"},
-    "sklearn": {"classifiers", "splits", "artifacts", "datasets", "streaming", "transformer"},
+    "sklearn": {
+        *("classifiers", "splits", "artifacts", "datasets", "streaming", "transformer"),
+        "projection",
+    },
     "pandas": {"predictions"},
     "keras": {"backbones"},
     "tensorflow": {"backbones"},
     "openvino": {"backbones"},
     "matplotlib": {"plots"},
+    "jinja2": {"page"},
+    "bokeh": {"page"},
     "typer": {"options", "commands", "cli"},
 }
 
