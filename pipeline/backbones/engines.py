@@ -61,7 +61,7 @@ def open_engine(
         When batches of this size do not fit into the memory.
     """
     check_choice("--precision", precision, ("float32", "bfloat16"))
-    place = _choose_device(device)
+    place = choose_device(device)
     chosen = engine or ("openvino" if place == "cpu" else "keras")
     check_choice("engine", chosen, ENGINES)
     size = batch_size or AUTO_BATCH_SIZES[chosen]
@@ -106,7 +106,7 @@ def _convert_and_open(
                 keep(converted, cache_dir)
 
 
-def _choose_device(device: str) -> str:
+def choose_device(device: str) -> str:
     """Return "cpu" or "gpu:N", making sure that a GPU asked for is there."""
     kind, number = parse_device(device)
     gpus = list_gpus()  # for a CPU too: TensorFlow looks for GPUs anyway, and here it is quiet

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from pipeline.backbones.efficientnet_lite import build_efficientnet_lite, load_state_dict
-from pipeline.backbones.network import Network
+from pipeline.backbones.network import Network, Part
 from pipeline.backbones.quiet_keras import keras
 from pipeline.backbones.specs import PREPROCESSINGS, BackboneSpec, Preprocessing
 from pipeline.backbones.torch_weights import read_state_dict
@@ -133,24 +133,72 @@ def build_headless(
     BackboneError
         When the weights do not belong to the backbone.
     """
-    side = spec.input_size if image_size is None else image_size
     check_choice("--pooling", pooling, POOLINGS)
     check_choice("--precision", precision, tuple(_POLICIES))
+    with _global_settings(_POLICIES[precision]):
+        images, taps = _build_taps(spec, weights, image_size, layers, pooling)
+        values = [_to_vector(tap, pooling) for tap in taps]
+        joined = keras.layers.Concatenate(dtype="float32")(values) if len(values) > 1 else values[0]
+        return keras.Model(images, joined, name="headless")
+
+
+def build_maps(part: Part, *, precision: str = "float32") -> keras.Model:
+    """Build a backbone that ends before the pooling.
+
+    Parameters
+    ----------
+    part : Part
+    precision : str
+        As for `build_headless`.
+
+    Returns
+    -------
+    keras.Model
+        From uint8 (b, image_size, image_size, 3), RGB 0-255, to a list with what each layer gives,
+        in the order in which the values are joined: float32 (b, h, w, c), or (b, d) where there
+        is nothing to pool.
+
+    Raises
+    ------
+    ConfigError, BackboneError
+        As `build_headless`.
+    """
+    check_choice("--precision", precision, tuple(_POLICIES))
+    with _global_settings(_POLICIES[precision]):
+        images, taps = _build_taps(part.spec, part.weights, part.image_size, part.layers, "avg")
+        linear = [keras.layers.Activation("linear", dtype="float32")(tap) for tap in taps]
+        return keras.Model(images, linear, name="maps")
+
+
+def _build_taps(
+    spec: BackboneSpec,
+    weights: WeightsFile,
+    image_size: int | None,
+    layers: Sequence[str],
+    pooling: str,
+) -> tuple[Any, list[Any]]:
+    """Build a backbone with its weights, under `_global_settings`.
+
+    Returns
+    -------
+    images : KerasTensor
+        uint8 (b, image_size, image_size, 3).
+    taps : list of KerasTensor
+        What its layers give: (b, h, w, c), or (b, d).
+    """
+    side = spec.input_size if image_size is None else image_size
     if side < spec.smallest_size:
         raise ConfigError(
             f"--image-size {side} is too small for {spec.name}: it needs at least"
             f" {spec.smallest_size}, and was trained on {spec.input_size}."
         )
-    with _global_settings(_POLICIES[precision]):
-        backbone = _build_backbone(spec, side, pooling)
-        _load(backbone, spec, weights)
-        images = keras.Input((side, side, 3), dtype="uint8", name="images")
-        pixels = preprocess(images, PREPROCESSINGS[spec.preprocessing])
-        outputs = _outputs(backbone, spec, layers)
-        taps = keras.Model(backbone.input, outputs)(pixels)
-        values = [_to_vector(tap, pooling) for tap in taps]
-        joined = keras.layers.Concatenate(dtype="float32")(values) if len(values) > 1 else values[0]
-        return keras.Model(images, joined, name="headless")
+    backbone = _build_backbone(spec, side, pooling)
+    _load(backbone, spec, weights)
+    images = keras.Input((side, side, 3), dtype="uint8", name="images")
+    pixels = preprocess(images, PREPROCESSINGS[spec.preprocessing])
+    outputs = _outputs(backbone, spec, layers)
+    taps: list[Any] = keras.Model(backbone.input, outputs)(pixels)
+    return images, taps
 
 
 @contextmanager
@@ -190,8 +238,8 @@ def _build_backbone(spec: BackboneSpec, side: int, pooling: str) -> keras.Model:
     if spec.is_lite:
         return build_efficientnet_lite(spec.constructor, image_size=side)
     constructor = getattr(keras.applications, spec.constructor)
-    # ConvNeXt ends in a layer normalisation that comes after the pooling, so Keras has to pool.
-    inside = pooling if spec.constructor.startswith("ConvNeXt") and pooling != "none" else None
+    # Where the network goes on after the pooling, Keras has to pool.
+    inside = pooling if spec.pools_inside and pooling != "none" else None
     return constructor(weights=None, include_top=False, input_shape=(side, side, 3), pooling=inside)
 
 

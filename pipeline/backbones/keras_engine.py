@@ -31,6 +31,14 @@ def list_gpus() -> list[str]:
         return []
 
 
+def demand_float32() -> None:
+    """Have NVIDIA's libraries compute float32 products as such; they read this when they start.
+
+    Unless told otherwise they take TensorFloat-32, with 10 bits of mantissa.
+    """
+    os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+
+
 class KerasEngine:
     """A network that Keras runs, as one compiled function for one batch shape.
 
@@ -52,9 +60,7 @@ class KerasEngine:
 
     def __init__(self, network: Network, *, batch_size: int, device: str, precision: str) -> None:
         if precision == "float32":
-            # NVIDIA's libraries compute float32 products in TensorFloat-32 (10 bits of mantissa)
-            # unless told otherwise; they read this when they start.
-            os.environ.setdefault("NVIDIA_TF32_OVERRIDE", "0")
+            demand_float32()
         self.device = device
         self.batch_size = batch_size
         self.image_sizes = network.image_sizes

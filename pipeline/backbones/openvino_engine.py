@@ -55,7 +55,8 @@ class OpenVINOEngine:
         }
         try:
             with memory_checked(self.device, batch_size):
-                self._compiled = _compile(converted, batch_size, precision)
+                model = read_shaped(converted, batch_size)
+                self._compiled = compile_model(model, precision=precision, hint="THROUGHPUT")
         except RuntimeError as exc:
             raise BackboneError(
                 f"OpenVINO cannot compile the network for batches of {batch_size}: {exc}"
@@ -136,14 +137,24 @@ def open_kept(
     return engine if find_converted(cache_dir, network) == converted else None
 
 
-def _compile(converted: ConvertedNetwork, batch_size: int, precision: str) -> Any:
-    """Read a converted network and compile it for one batch shape."""
-    core = ov.Core()
-    network = core.read_model(converted.path)
+def read_shaped(converted: ConvertedNetwork, batch_size: int) -> Any:
+    """Read a converted network and give it one batch shape."""
+    model = ov.Core().read_model(converted.path)
     sizes = converted.network.image_sizes
-    network.reshape({n: [batch_size, size, size, 3] for n, size in enumerate(sizes)})
-    settings = {
-        "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[precision],
-        "PERFORMANCE_HINT": "THROUGHPUT",
-    }
-    return core.compile_model(network, "CPU", settings)
+    model.reshape({n: [batch_size, size, size, 3] for n, size in enumerate(sizes)})
+    return model
+
+
+def compile_model(model: Any, *, precision: str, hint: str) -> Any:
+    """Compile a network of one batch shape for the CPU.
+
+    Parameters
+    ----------
+    model : openvino.Model
+    precision : str
+        "float32" or "bfloat16".
+    hint : str
+        "THROUGHPUT" for many batches at once, "LATENCY" for one after the other.
+    """
+    settings = {"INFERENCE_PRECISION_HINT": _PRECISION_HINTS[precision], "PERFORMANCE_HINT": hint}
+    return ov.Core().compile_model(model, "CPU", settings)

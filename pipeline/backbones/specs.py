@@ -95,6 +95,11 @@ class BackboneSpec:
         return self.preprocessing == "lite"
 
     @property
+    def pools_inside(self) -> bool:
+        """Whether the network goes on after the pooling: ConvNeXt normalises its values there."""
+        return self.constructor.startswith("ConvNeXt")
+
+    @property
     def megabytes(self) -> float:
         """Rough size of the headless float32 weights, in units of 10^6 bytes."""
         return self.n_parameters * 4 / 1e6

@@ -8,17 +8,23 @@ from pipeline.images.codec import DECODER, DecodedImage, decode_image, encode_pn
 from pipeline.images.colours import colour_histograms
 from pipeline.images.geometry import Geometry
 from pipeline.images.libraries import library_versions
-from pipeline.images.reading import read_batches, read_image
+from pipeline.images.overlay import overlay
+from pipeline.images.reading import read_batches, read_checked, read_image
+from pipeline.images.thumbnails import Thumbnail, read_thumbnails
 
 __all__ = [
     "DECODER",
     "DecodedImage",
     "Geometry",
+    "Thumbnail",
     "colour_histograms",
     "decode_image",
     "encode_png",
     "examine_image",
     "library_versions",
+    "overlay",
     "read_batches",
+    "read_checked",
     "read_image",
+    "read_thumbnails",
 ]

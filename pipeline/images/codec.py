@@ -24,7 +24,7 @@ from pipeline.images.containers import (
     is_sixteen_bit_png,
     read_webp_size,
 )
-from pipeline.images.geometry import GAP, Box, Geometry
+from pipeline.images.geometry import GAP, Box, Geometry, Shape
 from pipeline.images.memory import PixelBudget
 from pipeline.records import Oddity, Status
 
@@ -34,6 +34,9 @@ DECODER = f"pillow, JPEG scaled by DCT and others averaged to {GAP} times the si
 """The name of the rules here and in `geometry`: to be changed whenever a pixel changes."""
 STRIP_PIXELS = 4_000_000
 """Larger images are converted to RGB in strips, so that no third copy of them is made."""
+WEBP_METHOD = 4
+"""Effort of 0-6. Photographs 64 pixels wide take 0.3 ms and 805 bytes of quality 75; of 2 they take
+0.2 ms and 4 % more bytes, and are 0.2 dB worse; of 6, 0.8 ms, 5 % fewer bytes, and 0.2 dB worse."""
 
 _BUDGET = PixelBudget(MAX_PIXELS)
 
@@ -78,14 +81,17 @@ class DecodedImage:
 
     Attributes
     ----------
-    pixels : tuple of uint8 ndarray of shape (size, size, 3)
+    pixels : tuple of uint8 ndarray of shape (height, width, 3)
         RGB, 0-255; one for each geometry, and the same array for equal ones.
     oddities : Oddity
         Flags.
+    size : tuple of (int, int)
+        Width and height of the whole image once it is upright, in pixels.
     """
 
     pixels: tuple[NDArray[np.uint8], ...]
     oddities: Oddity
+    size: tuple[int, int]
 
 
 def decode_image(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
@@ -93,7 +99,7 @@ def decode_image(data: bytes, geometry: Geometry) -> NDArray[np.uint8]:
     return examine_image(data, [geometry]).pixels[0]
 
 
-def examine_image(data: bytes, geometries: Sequence[Geometry], *, name: str = "") -> DecodedImage:
+def examine_image(data: bytes, geometries: Sequence[Shape], *, name: str = "") -> DecodedImage:
     """Decode one image file, bring it to the wanted shapes, and tell what was unusual about it.
 
     Transparency is composited on white, EXIF orientation is applied, 16-bit grey is scaled to
@@ -106,7 +112,7 @@ def examine_image(data: bytes, geometries: Sequence[Geometry], *, name: str = ""
     ----------
     data : bytes
         The whole file.
-    geometries : sequence of Geometry
+    geometries : sequence of Shape
         At least one; the image is decoded once for all of them.
     name : str
         Of the file: to see whether its extension tells the format.
@@ -120,14 +126,30 @@ def examine_image(data: bytes, geometries: Sequence[Geometry], *, name: str = ""
     if width:
         _check_size(width, height)
         with _BUDGET.hold(width * height):
-            return _examine(_open(data), data, geometries, name)
+            return _examine(_open(data), data, geometries, name, (width, height))
     image = _open(data)
+    size = image.size
     n_pixels = image.width * image.height
     exact_size = _draft(image, geometries)
     if exact_size and is_in_one_scan(data):
         n_pixels = image.width * image.height
     with _BUDGET.hold(n_pixels):
-        return _examine(image, data, geometries, name, exact_size)
+        return _examine(image, data, geometries, name, size, exact_size)
+
+
+def encode_webp(image: NDArray[np.uint8], *, quality: int) -> bytes:
+    """Encode an array as a WebP file: a third smaller than a JPEG file as good as it.
+
+    Parameters
+    ----------
+    image : uint8 ndarray of shape (height, width, 3)
+        RGB, 0-255.
+    quality : int
+        0-100, as libwebp has it.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, format="WEBP", quality=quality, method=WEBP_METHOD)
+    return buffer.getvalue()
 
 
 def encode_png(image: NDArray[np.uint8]) -> bytes:
@@ -175,7 +197,7 @@ def _translate(exc: Exception) -> ImageDecodeError:
     return ImageDecodeError(str(exc), reason=Status.CORRUPT)
 
 
-def _draft(image: Image.Image, geometries: Sequence[Geometry]) -> tuple[float, float] | None:
+def _draft(image: Image.Image, geometries: Sequence[Shape]) -> tuple[float, float] | None:
     """Have a JPEG decoded at a fraction of its size if that is enough for all geometries.
 
     Its scans are read to their end all the same, so that damage is found at any size.
@@ -196,8 +218,9 @@ def _draft(image: Image.Image, geometries: Sequence[Geometry]) -> tuple[float, f
 def _examine(
     image: Image.Image,
     data: bytes,
-    geometries: Sequence[Geometry],
+    geometries: Sequence[Shape],
     name: str,
+    size: tuple[int, int],
     exact_size: tuple[float, float] | None = None,
 ) -> DecodedImage:
     try:
@@ -215,8 +238,9 @@ def _examine(
         extent: Box = (0, 0, *(exact_size or rgb.size))
         if turn is not None:
             rgb, extent = _turn(rgb, extent, turn)
+            size = (size[1], size[0]) if turn in _ONTO_ITS_SIDE else size
         made = {geometry: np.asarray(geometry.apply(rgb, extent)) for geometry in set(geometries)}
-        return DecodedImage(tuple(made[geometry] for geometry in geometries), oddities)
+        return DecodedImage(tuple(made[geometry] for geometry in geometries), oddities, size)
     except ImageDecodeError:
         raise
     except Exception as exc:

@@ -11,8 +11,6 @@ M. J. Swain and D. H. Ballard, "Color indexing", International Journal of Comput
 
 from __future__ import annotations
 
-import hashlib
-import stat
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +21,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ImageDecodeError
 from pipeline.images.codec import decode_image
 from pipeline.images.geometry import Geometry
-from pipeline.images.reading import MAX_BYTES
+from pipeline.images.reading import read_checked
 from pipeline.records import OnProgress
 
 N_COLOURS = 64
@@ -95,13 +93,10 @@ def _histogram(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 def _read_small(path: Path, digest: bytes) -> NDArray[np.uint8] | None:
     """Return an image as 32 × 32 RGB pixels, None if it is not the one with this SHA-256."""
+    data = read_checked(path, digest)
+    if data is None:
+        return None
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
-            return None
-        data = path.read_bytes()
-        if hashlib.sha256(data).digest() != digest:
-            return None
         return decode_image(data, _SMALL)
-    except (ImageDecodeError, OSError, MemoryError, ValueError):  # ValueError: no possible name
+    except ImageDecodeError:
         return None

@@ -1,9 +1,9 @@
-"""How an image of any shape becomes the square one that a network takes."""
+"""How an image of any shape becomes the square that a network takes, or a picture to look at."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from PIL import Image
 
@@ -27,6 +27,18 @@ is 0.38, 2.6 and 21, with 1.5 it is 0.63, 5.4 and 28, with 1 it is 1.2, 7.7 and 
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, in pixels."""
+
+
+class Shape(Protocol):
+    """What an image is brought to; equal ones are hashed alike and give the same pixels."""
+
+    def spare_scale(self, width: int, height: int) -> float:
+        """Return how many times smaller an image may be decoded; below 1, not at all."""
+        ...
+
+    def apply(self, image: Image.Image, extent: Box | None = None) -> Image.Image:
+        """Return an RGB `image` of any size in this shape; see `Geometry.apply`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,4 +115,35 @@ class Geometry:
             return self.size, self.size
         longest = max(width, height)
         columns, rows = (max(1, round(s / longest * self.size)) for s in (width, height))
+        return columns, rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """The whole picture, its aspect kept, for people to look at; a small one is not enlarged.
+
+    Attributes
+    ----------
+    side : int
+        Of the square that it fits into, in pixels.
+    """
+
+    side: int
+
+    def spare_scale(self, width: int, height: int) -> float:
+        """Return how many times smaller an image may be decoded; see `Geometry.spare_scale`."""
+        columns, rows = self._choose_size(width, height)
+        return min(width / columns, height / rows) / GAP
+
+    def apply(self, image: Image.Image, extent: Box | None = None) -> Image.Image:
+        """Return an RGB `image` fitted into the square; parameters as of `Geometry.apply`."""
+        left, top, right, bottom = box = extent or (0, 0, *image.size)
+        size = self._choose_size(right - left, bottom - top)
+        if size == image.size:
+            return image
+        return image.resize(size, RESAMPLING["bicubic"], box=box, reducing_gap=GAP)
+
+    def _choose_size(self, width: float, height: float) -> tuple[int, int]:
+        scale = min(1.0, self.side / max(width, height))
+        columns, rows = (max(1, round(length * scale)) for length in (width, height))
         return columns, rows

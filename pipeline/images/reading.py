@@ -7,6 +7,7 @@ import stat
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,21 @@ def read_image(manifest: Manifest, row: int, geometries: Sequence[Geometry]) -> 
         Also if the file cannot be read, or is not the one the manifest lists.
     """
     return examine_image(_read_bytes(manifest, row), geometries, name=manifest.paths[row])
+
+
+def read_checked(path: Path, digest: bytes) -> bytes | None:
+    """Return a file's bytes, None if it is gone or is not the one with this SHA-256.
+
+    For what is looked at once the transfer values are there: nobody asks why an image is missing.
+    """
+    try:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
+            return None
+        data = path.read_bytes()
+    except (OSError, MemoryError, ValueError):  # ValueError: a name that no file can have
+        return None
+    return data if hashlib.sha256(data).digest() == digest else None
 
 
 def read_batches(
