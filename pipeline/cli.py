@@ -6,6 +6,7 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -17,14 +18,16 @@ from pipeline.commands import add_command, command_line, signals
 from pipeline.config import ExtractConfig, FitConfig, Gates
 from pipeline.console import Terminal
 from pipeline.errors import PipelineError
-from pipeline.opening import open_engine
+from pipeline.opening import open_engine, open_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from pipeline.backbones.activation_maps import MapEngine
     from pipeline.backbones.engine import Engine
     from pipeline.extraction.job import ExtractJob
+    from pipeline.plots import Figure
     from pipeline.records import Estimate, Extraction, FitResult
     from pipeline.stages.doctor import Check
 
@@ -44,6 +47,8 @@ extract_app, fit_app, report_app = (
 
 cache_app = typer.Typer(no_args_is_help=True, help="Look after the stores of transfer values.")
 app.add_typer(cache_app, name="cache")
+plot_app = typer.Typer(no_args_is_help=True, help="Draw what is in a store, before any fit.")
+app.add_typer(plot_app, name="plot")
 
 
 def main() -> None:
@@ -110,13 +115,14 @@ def fit_command(
     model: options.OfModelArg = None,
     cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     overwrite: options.OverwriteArg = False,
+    html: options.PageArg = True,
     json: options.JsonArg = False,
 ) -> None:
     """Fit a classifier on cached transfer values and measure it on images it has not seen."""
     from pipeline.cache import find_store
 
     chosen = store or find_store(cache_dir, **_named(dataset, model))
-    results = _fit_all(terminal, chosen, configs, gates, overwrite=overwrite)
+    results = _fit_all(terminal, chosen, configs, gates, overwrite=overwrite, html=html)
     if len(configs) == 1:
         _show_fit(terminal, results[0], as_json=json)
     else:
@@ -134,12 +140,21 @@ def report_command(
     model: options.OfModelArg = None,
     clf: options.OfClfArg = None,
     cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    html: options.HtmlArg = False,
+    to: options.HtmlToArg = None,
+    tsne: options.TsneArg = True,
+    explain: options.ExplainArg = True,
+    figures: options.FiguresArg = None,
     json: options.JsonArg = False,
 ) -> None:
-    """Print how good a fit is: accuracy, confusion matrix, and what it gets wrong."""
+    """Show how good a fit is: accuracy, confusion matrix, what it gets wrong; also as a page."""
     from pipeline.stages.report import report
 
     result = report(cache_dir, fit=fit, clf=clf, **_named(dataset, model))
+    if html or to is not None:
+        result = _make_page(terminal, result, to=to, tsne=tsne, explain=explain)
+    if figures is not None:
+        _make_figures(terminal, result, figures, tsne=tsne)
     _show_report(terminal, result, as_json=json)
     _check_gates(terminal, [result], gates)
 
@@ -158,12 +173,15 @@ def run_command(
     gates: Gates,
     *,
     strict: options.StrictArg = False,
+    html: options.PageArg = True,
     json: options.JsonArg = False,
 ) -> None:
     """Extract, fit and report in one go."""
     extraction = _extract(terminal, config)
     _check_finished(terminal, extraction)
-    results = _fit_all(terminal, extraction.store, configs, gates, overwrite=config.overwrite)
+    results = _fit_all(
+        terminal, extraction.store, configs, gates, overwrite=config.overwrite, html=html
+    )
     if len(configs) == 1:
         _show_report(terminal, results[0], as_json=json)
     else:
@@ -179,6 +197,8 @@ def compare_command(
     *,
     cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     seed: options.SeedArg = options.FIT.seed,
+    html: options.HtmlArg = False,
+    to: options.HtmlToArg = None,
     json: options.JsonArg = False,
 ) -> None:
     """Compare several fits on the test images that they share: which is better, and is it sure."""
@@ -186,6 +206,11 @@ def compare_command(
     from pipeline.stages.compare import compare
 
     comparison = compare(fits or (), cache_dir, seed=seed)
+    if html or to is not None:
+        from pipeline.stages.page import write_comparison
+
+        page = write_comparison(comparison.to_dict(), comparison.rows, to=to)
+        terminal.note(f"Page: {page}")
     terminal.result(
         render_comparison(comparison, width=terminal.width, encoding=terminal.encoding),
         comparison.to_dict(),
@@ -221,7 +246,12 @@ def sweep_command(
             extraction = _extract(terminal, config)
             _check_finished(terminal, extraction)
             results += _fit_all(
-                terminal, extraction.store, fit_configs, gates, overwrite=config.overwrite
+                terminal,
+                extraction.store,
+                fit_configs,
+                gates,
+                overwrite=config.overwrite,
+                html=False,
             )
         except PipelineError as exc:  # the others may do all the same
             terminal.error(f"{config.model}: {exc}")
@@ -421,6 +451,97 @@ def cache_export_command(
     terminal.result(render_export(export), export.to_dict(), as_json=json)
 
 
+@add_command([plot_app], "images")
+def plot_images_command(
+    terminal: Terminal,
+    *,
+    cache: options.PlottedStoreArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    limit: options.NImagesArg = 24,
+    seed: options.SeedArg = options.FIT.seed,
+    to: options.FigureToArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Draw some of the images with the names of their classes."""
+    from pipeline.stages.plot import plot_images
+
+    draw = partial(plot_images, limit=limit, seed=seed)
+    _plot(terminal, "images", draw, _choose_store(cache_dir, cache), to, as_json=json)
+
+
+@add_command([plot_app], "values")
+def plot_values_command(
+    terminal: Terminal,
+    *,
+    cache: options.PlottedStoreArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    image: options.ImagePathArg = None,
+    to: options.FigureToArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Draw an image beside its transfer values, as a picture and as bars."""
+    from pipeline.stages.plot import plot_values
+
+    draw = partial(plot_values, image=image)
+    _plot(terminal, "values", draw, _choose_store(cache_dir, cache), to, as_json=json)
+
+
+@add_command([plot_app], "pca")
+def plot_pca_command(
+    terminal: Terminal,
+    *,
+    cache: options.PlottedStoreArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    limit: options.MaxPointsArg = 10_000,
+    seed: options.SeedArg = options.FIT.seed,
+    to: options.FigureToArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Draw where the classes lie: the first two principal components of the transfer values."""
+    from pipeline.stages.plot import plot_map
+
+    draw = partial(plot_map, method="pca", limit=limit, seed=seed)
+    _plot(terminal, "pca", draw, _choose_store(cache_dir, cache), to, as_json=json)
+
+
+@add_command([plot_app], "tsne")
+def plot_tsne_command(
+    terminal: Terminal,
+    *,
+    cache: options.PlottedStoreArg = None,
+    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
+    limit: options.MaxPointsArg = 10_000,
+    seed: options.SeedArg = options.FIT.seed,
+    to: options.FigureToArg = None,
+    json: options.JsonArg = False,
+) -> None:
+    """Draw where the classes lie by t-SNE: near each other is what has similar values."""
+    from pipeline.stages.plot import plot_map
+
+    draw = partial(plot_map, method="tsne", limit=limit, seed=seed)
+    _plot(terminal, "tsne", draw, _choose_store(cache_dir, cache), to, as_json=json)
+
+
+def _plot(
+    terminal: Terminal,
+    what: str,
+    draw: Callable[[Path], Figure],
+    store: Path,
+    to: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    from pathlib import Path
+
+    from pipeline.stages.plot import check_suffix, write_figure
+
+    path = to or Path(f"{store.absolute().parent.name}-{what}.png")
+    check_suffix(path)  # before a minute of work, not after
+    terminal.note(f"Drawing {store} ...")
+    write_figure(draw(store), path)
+    terminal.result(str(path), {"path": str(path)}, as_json=as_json)
+
+
 def _repair(terminal: Terminal, store: Path) -> None:
     from pipeline.extraction.preparing import prepare
     from pipeline.stages.verify import repair, settings_of
@@ -508,13 +629,21 @@ def _fit_all(
     gates: Gates,
     *,
     overwrite: bool,
+    html: bool,
 ) -> list[FitResult]:
-    """Fit each classifier, or find it fitted; the best in cross-validation is then the newest."""
+    """Fit each classifier, or find it fitted; the best in cross-validation is then the newest.
+
+    With `html` that one, or the only one, gets a page.
+    """
     results = [_fit(terminal, store, config, gates, overwrite=overwrite) for config in configs]
+    best: FitResult | None = results[0]
     if len(results) > 1:
         from pipeline.stages.report import mark_best
 
-        mark_best(results)
+        best = mark_best(results)
+    if html and best is not None:
+        paged = _make_quick_page(terminal, best, again=gates != Gates())
+        results[results.index(best)] = paged
     return results
 
 
@@ -537,11 +666,77 @@ def _fit(
         return fit(store, config, gates=gates, on_progress=on_progress)
 
 
+def _make_quick_page(terminal: Terminal, result: FitResult, *, again: bool) -> FitResult:
+    """Make the page about a fit that was just made, without what takes long.
+
+    One that is there already is made again only if `again`.
+    """
+    if result.folder is None or (result.page is not None and not again):
+        return result
+    from pipeline.stages.page import write_page
+
+    quick = (
+        "A map by t-SNE and explanations of the mistakes are not in this page, which fit made. To "
+        "add them: report --html",
+    )
+    try:
+        with terminal.progress("Making the page") as on_progress:
+            page = write_page(
+                result.folder, find_maps=("tsne", "umap"), notes=quick, on_progress=on_progress
+            )
+    except PipelineError as exc:  # the fit is made and kept all the same
+        terminal.note(f"There is no page: {exc}")
+        return result
+    return replace(result, page=page.path)
+
+
+def _make_page(
+    terminal: Terminal, result: FitResult, *, to: Path | None, tsne: bool, explain: bool
+) -> FitResult:
+    if result.folder is None:
+        return result
+    from pipeline.stages.page import write_page
+
+    with terminal.progress("Making the page") as on_progress:
+        page = write_page(
+            result.folder,
+            to=to,
+            compute_maps=_choose_maps(tsne=tsne),
+            open_maps=_open_maps if explain else None,
+            on_progress=on_progress,
+        )
+    for note in page.notes:
+        terminal.note(note)
+    return replace(result, page=page.path)
+
+
+def _make_figures(terminal: Terminal, result: FitResult, to: Path, *, tsne: bool) -> None:
+    if result.folder is None:
+        return
+    from pipeline.stages.figures import write_figures
+
+    terminal.note(f"Drawing figures into {to} ...")
+    written = write_figures(result.folder, to, compute_maps=_choose_maps(tsne=tsne))
+    terminal.note(f"Figures: {len(written)} files in {to}")
+
+
+def _choose_maps(*, tsne: bool) -> tuple[str, ...]:
+    from pipeline.projection import is_available
+
+    return ("pca", *(name for name in ("tsne", "umap") if tsne and is_available(name)))
+
+
+def _open_maps(job: ExtractJob) -> MapEngine:
+    """Open what computes the maps that a job's values are the averages of."""
+    with signals.hold():
+        return open_maps(job)
+
+
 def _show_fit(terminal: Terminal, result: FitResult, *, as_json: bool) -> None:
     from pipeline.printing import render_headline
     from pipeline.tables import render_fit
 
-    summary = render_fit(render_headline(result.report), result.folder)
+    summary = render_fit(render_headline(result.report), result.folder, result.page)
     terminal.result(summary, result.to_dict(), as_json=as_json)
     terminal.note("Next: report")
 
@@ -565,6 +760,8 @@ def _show_report(terminal: Terminal, result: FitResult, *, as_json: bool) -> Non
         result.to_dict(),
         as_json=as_json,
     )
+    if result.page is not None:
+        terminal.note(f"Page: {result.page}")
 
 
 def _named(dataset: str | None, model: str | None) -> dict[str, str | None]:

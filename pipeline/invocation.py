@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import ExtractConfig
+from pipeline.config import ExtractConfig, FitConfig
 
 _DEFAULTS = ExtractConfig().to_dict()
+_FIT_DEFAULTS = FitConfig().to_dict()
 # Given whatever they are: what a store is of should be seen.
 _ALWAYS = ("dataset", "model")
 
@@ -43,6 +44,28 @@ def extract_command(settings: Mapping[str, Any], store: Path, *, overwrite: bool
     return shlex.join([*words, *(["--overwrite"] if overwrite else [])])
 
 
+def fit_command(config: Mapping[str, Any], store: Path) -> str:
+    """Return the command line that makes a fit on a store, as a shell in this folder takes it.
+
+    Parameters
+    ----------
+    config : mapping
+        `FitConfig.to_dict()`, as a fit keeps it.
+    store : Path
+    """
+    words = ["fit", _show(store), "--clf", str(config["clf"])]
+    for name, default in _FIT_DEFAULTS.items():
+        value = config.get(name, default)
+        if name == "clf" or value == default:
+            continue
+        flag = _flag(name)
+        if isinstance(value, bool):
+            words.append(flag if value else flag.replace("--", "--no-", 1))
+        else:
+            words += [flag, str(value)]
+    return shlex.join(words)
+
+
 def _call(settings: Mapping[str, Any], store: Path) -> str:
     given = {name: settings.get(name, _DEFAULTS[name]) for name in _DEFAULTS}
     given |= {"cache_dir": _cache_dir_of(store)}
@@ -56,7 +79,12 @@ def _call(settings: Mapping[str, Any], store: Path) -> str:
 
 
 def _cache_dir_of(store: Path) -> str:
-    place = Path(os.path.normpath(store.absolute())).parent.parent
+    return _show(Path(os.path.normpath(store.absolute())).parent.parent)
+
+
+def _show(path: Path) -> str:
+    """Return a path as short as it can be written in this folder."""
+    place = Path(os.path.normpath(path.absolute()))
     return str(place.relative_to(Path.cwd()) if place.is_relative_to(Path.cwd()) else place)
 
 

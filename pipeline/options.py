@@ -358,6 +358,27 @@ FitArg = Annotated[
     typer.Argument(metavar="FIT", help="A folder made by fit.", show_default="the newest"),
 ]
 
+PlottedStoreArg = Annotated[
+    str | None,
+    _option(
+        "--cache",
+        _CHOOSE,
+        "The store of transfer values: path, name, or beginning of its key.",
+        "STORE",
+        default="the store that was used last",
+    ),
+]
+ImagePathArg = Annotated[
+    str | None,
+    _option(
+        "--image", _CHOOSE, "Path of the image as the store has it.", "PATH", default="the first"
+    ),
+]
+NImagesArg = Annotated[int, _option("--limit", _CHOOSE, "How many images.", "N")]
+MaxPointsArg = Annotated[
+    int, _option("--limit", _CHOOSE, "Of more images than these, take a part by lot.", "N")
+]
+
 # What to print
 DryRunArg = Annotated[
     bool,
@@ -403,6 +424,56 @@ ReplaceArg = Annotated[
     ),
 ]
 JsonArg = Annotated[bool, _option("--json", _OUTPUT, "Print one JSON object instead.")]
+PageArg = Annotated[
+    bool,
+    _option(
+        "--html/--no-html",
+        _OUTPUT,
+        "Also make report.html: one file with all there is to see, to look at or to mail.",
+    ),
+]
+HtmlArg = Annotated[
+    bool,
+    _option(
+        "--html",
+        _OUTPUT,
+        "Also make a page: one HTML file with all there is to see, to look at or to mail.",
+    ),
+]
+HtmlToArg = Annotated[
+    Path | None,
+    _option("--to", _OUTPUT, "Make the page here instead; implies --html.", "FILE"),
+]
+TsneArg = Annotated[
+    bool,
+    _option(
+        "--tsne/--no-tsne",
+        _OUTPUT,
+        "In the page and the figures: a t-SNE map, too, and UMAP's if umap-learn is installed.",
+    ),
+]
+ExplainArg = Annotated[
+    bool,
+    _option(
+        "--explain/--no-explain",
+        _OUTPUT,
+        "In the page: lay over the mistakes what spoke for the answer, where that can be told.",
+    ),
+]
+FigureToArg = Annotated[
+    Path | None,
+    _option(
+        "--to",
+        _OUTPUT,
+        "The file to write, as PNG or SVG by its name.",
+        "FILE",
+        default="DATASET-WHAT.png here",
+    ),
+]
+FiguresArg = Annotated[
+    Path | None,
+    _option("--figures", _OUTPUT, "Also make figures for a paper here, as PNG and SVG.", "DIR"),
+]
 QuietArg = Annotated[
     bool, _option("--quiet", _OUTPUT, "Print no progress and no notes, only the result.")
 ]

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipeline.records import csv_name, csv_path
+from pipeline.records import AnsweredRows, csv_name, csv_path
 
 _TEXT_COLUMNS = ("path", "label", "prediction", "split")
 
@@ -78,6 +78,32 @@ def parse_predictions(content: bytes) -> pd.DataFrame:
         for column in ("label", "prediction"):
             frame[column] = frame[column].str.removeprefix("'")
     return frame
+
+
+def parse_answers(content: bytes, *, class_names: Sequence[str]) -> AnsweredRows:
+    """Read a predictions.csv as indices and scores.
+
+    Parameters
+    ----------
+    content : bytes
+    class_names : sequence of str
+        As they were when it was written.
+
+    Raises
+    ------
+    KeyError, ValueError
+        If it is of other classes.
+    """
+    frame = parse_predictions(content)
+    index = {name: i for i, name in enumerate(class_names)}
+    scores = frame.iloc[:, len(_TEXT_COLUMNS) :].to_numpy(np.float64)
+    if scores.shape[1] != len(index):
+        raise ValueError(f"expected the scores of {len(index)} classes, found {scores.shape[1]}")
+    y_true, y_pred = (
+        np.array([index[name] for name in frame[column]], np.intp)
+        for column in ("label", "prediction")
+    )
+    return AnsweredRows(paths=tuple(frame["path"]), y_true=y_true, y_pred=y_pred, scores=scores)
 
 
 def _strings_of_any_bytes() -> AbstractContextManager[None]:

@@ -121,9 +121,10 @@ def render_datasets(datasets: Iterable[DatasetEntry]) -> RenderableType:
     return table
 
 
-def render_fit(headline: str, folder: Path | None) -> Text:
-    """Return the one line that says how good a fit is, and where it lies."""
-    return _facts(headline, [("fit", str(folder or "not kept"))])
+def render_fit(headline: str, folder: Path | None, page: Path | None) -> Text:
+    """Return the one line that says how good a fit is, and where it and its page lie."""
+    places = [("fit", str(folder or "not kept"))]
+    return _facts(headline, [*places, *([("page", str(page))] if page else [])])
 
 
 def render_check(check: Check) -> RenderableType:

@@ -14,7 +14,7 @@ import pytest
 import typer
 
 from pipeline import cli
-from pipeline.cli import app, cache_app
+from pipeline.cli import app, cache_app, plot_app
 from pipeline.config import CLASSIFIERS, Gates
 from pipeline.console import Terminal
 from pipeline.records import FitResult
@@ -347,11 +347,110 @@ class TestFitAndReport:
         assert "a share from 0 to 1" in done.stderr
 
     def test_without_a_cache_each_says_what_to_run(self, tmp_path):
-        for command, hint in (("fit", "Run: extract"), ("report", "fit")):
-            done = run(command, cwd=tmp_path)
+        for command, hint in (("fit", "Run: extract"), ("report --html", "fit")):
+            done = run(*command.split(), cwd=tmp_path)
             assert done.returncode == 1
             assert hint in done.stderr
             assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def page(fitted):
+    """The page that fit makes by itself."""
+    folder, done = fitted
+    return folder / re.search(r"page +(\S+)", done.stdout)[1]
+
+
+class TestPagesAndFigures:
+    def test_fit_makes_a_page_and_says_where(self, page):
+        assert page.name == "report.html"
+        html = page.read_text()
+        assert "not an image" in html
+        assert "report --html" in html  # what it could have besides
+
+    def test_fit_makes_none_if_told_so_and_makes_it_the_next_time(self, fitted):
+        folder, _ = fitted
+        words = ("fit", "--clf", "ridge", "--seed", "7", "--json")
+        without = json.loads(run(*words, "--no-html", cwd=folder).stdout)
+        assert without["page"] is None
+        assert not (folder / without["folder"] / "report.html").exists()
+        again = json.loads(run(*words, cwd=folder).stdout)
+        assert again["reused"] is True
+        assert (folder / again["page"]).is_file()
+
+    def test_a_page_that_is_there_is_left_alone(self, fitted, page):
+        folder, _ = fitted
+        before = page.stat().st_mtime_ns
+        assert run("fit", "--clf", "logreg", cwd=folder).returncode == 0
+        assert page.stat().st_mtime_ns == before
+
+    def test_report_makes_a_page_with_everything(self, fitted, tmp_path):
+        folder, _ = fitted
+        done = run("report", "--to", tmp_path / "new" / "page.html", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert f"Page: {tmp_path / 'new' / 'page.html'}" in done.stderr.replace("\n", "")
+        html = (tmp_path / "new" / "page.html").read_text()
+        assert "t-SNE" in html
+        quick = ("--no-tsne", "--no-explain")
+        done = run("report", "--html", *quick, "--to", tmp_path / "quick.html", cwd=folder)
+        assert "t-SNE" not in (tmp_path / "quick.html").read_text()
+
+    def test_report_draws_figures(self, fitted, tmp_path):
+        folder, _ = fitted
+        done = run("report", "--figures", tmp_path / "figures", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        names = {path.name for path in (tmp_path / "figures").iterdir()}
+        assert {"confusion.png", "confusion.svg", "tsne.png", "roc.svg"} <= names
+
+    def test_a_place_that_cannot_be_written_is_a_clear_error(self, fitted, tmp_path):
+        folder, _ = fitted
+        (tmp_path / "file").touch()
+        for words in (("--to", tmp_path / "file" / "x.html"), ("--figures", tmp_path / "file")):
+            done = run("report", "--no-tsne", "--no-explain", *words, cwd=folder)
+            assert done.returncode == 1
+            assert "could not be written" in done.stderr
+            assert "Traceback" not in done.stderr
+
+    def test_compare_makes_a_page(self, fitted, tmp_path):
+        folder, _ = fitted
+        for clf in ("knn", "logreg"):
+            assert run("fit", "--clf", clf, "--no-html", cwd=folder).returncode == 0
+        done = run("compare", "--html", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        page = folder / "cache" / "photos" / "comparison.html"
+        assert "is right most often" in page.read_text()
+        done = run("compare", "--to", tmp_path / "page.html", cwd=folder)
+        assert (tmp_path / "page.html").read_text() == page.read_text()
+
+    @pytest.mark.parametrize("what", ["images", "values", "pca", "tsne"])
+    def test_a_store_can_be_drawn(self, extracted, tmp_path, what):
+        folder, _ = extracted
+        done = run("plot", what, "--to", tmp_path / "figure.svg", cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip() == str(tmp_path / "figure.svg")
+        assert "<svg" in (tmp_path / "figure.svg").read_text()
+
+    def test_a_figure_has_a_name_by_itself(self, extracted):
+        folder, _ = extracted
+        fields = json.loads(run("plot", "values", "--json", cwd=folder).stdout)
+        assert fields == {"path": "photos-values.png"}
+        assert (folder / "photos-values.png").read_bytes().startswith(b"\x89PNG")
+
+    @pytest.mark.parametrize(
+        ("words", "code", "said"),
+        [
+            (("pca", "--to", "x.pdf"), 2, ".png or .svg"),
+            (("values", "--image", "red/nothere.jpg"), 2, "has no image"),
+            (("images", "--cache", "nowhere"), 1, "nowhere"),
+            (("images", "--limit", "0"), 2, "at least 1"),
+        ],
+    )
+    def test_what_cannot_be_drawn_is_a_clear_error(self, extracted, words, code, said):
+        folder, _ = extracted
+        done = run("plot", *words, cwd=folder)
+        assert done.returncode == code, done.stderr
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 class TestOthers:
@@ -377,7 +476,8 @@ class TestDocumentation:
     @pytest.mark.parametrize(
         ("group", "command"),
         [("", command) for command in app.registered_commands]
-        + [("cache ", command) for command in cache_app.registered_commands],
+        + [("cache ", command) for command in cache_app.registered_commands]
+        + [("plot ", command) for command in plot_app.registered_commands],
         ids=lambda item: item if isinstance(item, str) else item.name,
     )
     def test_every_command_and_flag_is_documented(self, group, command):

@@ -3,10 +3,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.fit_tables import render_comparison, render_fits, render_sweep
-from pipeline.ranking import Gap
+from pipeline.ranking import CommonRows, Gap
 from pipeline.stages.compare import ComparedFit, Comparison
 from pipeline.stages.sweep import Sweep, SweepRow
 from tests.made_reports import make_result
@@ -49,7 +50,15 @@ def make_comparison(*fits, cheapest=0, **changes):
         make_fit(clf="linear-svm", gap=GAP, ms_per_image=4.61),
         make_fit(clf="knn", gap=WORSE, ms_per_image=None, accuracy=0.8),
     )
+    rows = CommonRows(
+        y_true=np.zeros(0, np.intp),
+        y_pred=np.zeros((len(fits), 0), np.intp),
+        paths=(),
+        class_names=(),
+        n_tested=(0,) * len(fits),
+    )
     fields = {"dataset": "cifar10-sample", "root": "/photos", "n_common": 2000, "notes": ()}
+    fields["rows"] = rows  # which no table shows
     return Comparison(**{**fields, **changes}, fits=fits, cheapest=fits[cheapest])
 
 

@@ -6,6 +6,8 @@
         model.json         what it was fitted on and by, and the SHA-256 of the other files
         metrics.json       the Report
         predictions.csv    every test row: path, label, prediction, split, score:<class>…
+        report.html        the page, made from the others, and figures/, where they were asked for
+    cache/<dataset>/<model>-<key8>.fits/map-<method>-<hash8>.npz    a map of test rows
 
 Unpickling runs code. The bytes of model.joblib are therefore read once, hashed, and unpickled
 only if model.json, itself guarded by a digest, vouches for them. That finds damage and mixed-up
@@ -14,20 +16,34 @@ files; whoever can write both files can still run code, so load only fits from p
 
 from pipeline.artifacts.description import fit_path, read_info
 from pipeline.artifacts.loading import LoadedModel, check_features, load_model
+from pipeline.artifacts.pages import (
+    KeptMap,
+    map_path,
+    page_path,
+    read_map,
+    save_map,
+    save_page,
+)
 from pipeline.artifacts.reading import mark_used, newest_fit, read_file, read_report, verify_files
 from pipeline.artifacts.writing import mark_gates, save_fit
 
 __all__ = [
+    "KeptMap",
     "LoadedModel",
     "check_features",
     "fit_path",
     "load_model",
+    "map_path",
     "mark_gates",
     "mark_used",
     "newest_fit",
+    "page_path",
     "read_file",
     "read_info",
+    "read_map",
     "read_report",
     "save_fit",
+    "save_map",
+    "save_page",
     "verify_files",
 ]

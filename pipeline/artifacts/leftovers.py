@@ -10,8 +10,11 @@ from pipeline.artifacts.description import INFO, VOUCHED
 from pipeline.artifacts.locking import LOCK, lock_fits
 from pipeline.durable import partial_path, remove, rename, sync
 
-_PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}\.[0-9a-f]{8}\.partial")
-_OURS = {INFO, *VOUCHED, "report.html"}
+PAGE = "report.html"
+_PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}(\.npz)?\.[0-9a-f]{8}\.partial")
+_PARTIAL_PAGE = re.compile(r"\.report\.html\.[0-9a-f]{8}\.partial")
+_MAP = re.compile(r"map-[a-z]+-[0-9a-f]{8}\.npz")
+_OURS = {INFO, *VOUCHED, PAGE}
 _FIGURE = re.compile(r"figures/[\w-]+\.(png|svg|pdf)")
 
 
@@ -25,14 +28,18 @@ def list_partial_fits(fits: Path) -> list[Path]:
     return sorted(p for p in _list(fits) if _PARTIAL.fullmatch(p.name) and not p.is_symlink())
 
 
+def list_partial_pages(folder: Path) -> list[Path]:
+    """Return what killed writers left half made of a fit's page."""
+    return sorted(p for p in _list(folder) if _PARTIAL_PAGE.fullmatch(p.name))
+
+
 def list_foreign(fits: Path) -> list[Path]:
     """Return what lies in the folder of a store's fits, or in a fit, and is not a fit's."""
     found = set(_list_fits(fits))
     beside = [
         path
         for path in _list(fits)
-        if path.is_symlink()
-        or not (path in found or path.name == LOCK or _PARTIAL.fullmatch(path.name))
+        if path.is_symlink() or not (path in found or path.name == LOCK or _is_beside(path))
     ]
     within = [path for fit in found for path in fit.rglob("*") if not _is_ours(path, fit)]
     return sorted([*beside, *within])
@@ -69,8 +76,9 @@ def remove_fits(fits: Path) -> None:
                 rename(fit, doomed)
                 sync(fits)
                 remove(doomed)
-        for path in list_partial_fits(fits):
-            remove(path)
+        for path in _list(fits):
+            if not path.is_symlink() and _is_beside(path):
+                remove(path)
     if not [path for path in _list(fits) if path.name != LOCK]:
         with contextlib.suppress(OSError):  # a fit that just begins has made something in it
             (fits / LOCK).unlink(missing_ok=True)
@@ -91,10 +99,15 @@ def _list_fits(fits: Path) -> list[Path]:
     ]
 
 
+def _is_beside(path: Path) -> bool:
+    """Whether a name is that of a map, or of what was left half made, in the folder of the fits."""
+    return bool(_PARTIAL.fullmatch(path.name) or _MAP.fullmatch(path.name))
+
+
 def _is_ours(path: Path, fit: Path) -> bool:
     name = path.relative_to(fit).as_posix()
     if path.is_symlink():
         return False
     if path.is_dir():
         return name == "figures"
-    return name in _OURS or bool(_FIGURE.fullmatch(name))
+    return name in _OURS or bool(_FIGURE.fullmatch(name) or _PARTIAL_PAGE.fullmatch(name))

@@ -48,7 +48,7 @@ from pipeline.cache.reader import (
 from pipeline.cache.replacing import overwrite_path, swap_store
 from pipeline.cache.rows import StoredRows
 from pipeline.cache.runs import log_replacement, log_run, read_runs, runs_jsonl
-from pipeline.cache.skipped import skipped_csv, write_skipped
+from pipeline.cache.skipped import read_skipped, skipped_csv, write_skipped
 from pipeline.cache.superseding import find_superseded
 from pipeline.cache.writer import SealedBlock, StoreWriter, create_store
 
@@ -98,6 +98,7 @@ __all__ = [
     "read_outline",
     "read_runs",
     "read_samples",
+    "read_skipped",
     "read_states",
     "remove_leftovers",
     "remove_store",

@@ -34,3 +34,13 @@ def write_skipped(store: Path, paths: tuple[str, ...], status: NDArray[np.uint8]
     lines.writerow(["path", "reason"])
     lines.writerows([csv_path(paths[i]), Status(status[i]).reason] for i in rows)
     write_file(listed, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def read_skipped(store: Path) -> tuple[tuple[str, str], ...] | None:
+    """Return path and reason of each image in the list of a store; None if it cannot be read."""
+    try:
+        raw = skipped_csv(store).read_bytes()
+    except OSError:
+        return None
+    lines = csv.reader(io.StringIO(raw.decode("utf-8", "surrogateescape"), newline=""))
+    return tuple((row[0].removeprefix("./"), row[1]) for row in lines if len(row) == 2)[1:]

@@ -45,18 +45,26 @@ class CommonRows:
     y_true : intp ndarray of shape (n_rows,)
         Indices, 0 to n_classes - 1, of the classes that occur.
     y_pred : intp ndarray of shape (n_fits, n_rows)
-    n_classes : int
+    paths : tuple of str
+    class_names : tuple of str
+        Of the classes that occur.
     n_tested : tuple of int
         Test rows of each fit, common or not.
     """
 
     y_true: NDArray[np.intp]
     y_pred: NDArray[np.intp]
-    n_classes: int
+    paths: tuple[str, ...]
+    class_names: tuple[str, ...]
     n_tested: tuple[int, ...]
 
     def __len__(self) -> int:
         return len(self.y_true)
+
+    @property
+    def n_classes(self) -> int:
+        """How many classes occur."""
+        return len(self.class_names)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
@@ -123,7 +131,8 @@ def find_common_rows(answers: Sequence[Answers]) -> CommonRows:
     return CommonRows(
         y_true=np.array([index[name] for name in true], dtype=np.intp),
         y_pred=np.array([[index[name] for name in each] for each in predicted], dtype=np.intp),
-        n_classes=len(names),
+        paths=tuple(paths),
+        class_names=tuple(names),
         n_tested=tuple(len(each.by_path) for each in answers),
     )
 

@@ -2,6 +2,16 @@
 
 from pipeline.records.hashing import hash_json
 from pipeline.records.names import csv_name, csv_path, decode_names, encode_names, printable
+from pipeline.records.page import (
+    AnsweredRows,
+    ClassAcrossFits,
+    ComparisonContent,
+    Disagreement,
+    Explanation,
+    PageContent,
+    ScatterMap,
+    StaticFigure,
+)
 from pipeline.records.recipe import (
     FORMAT_VERSION,
     BackboneRecipe,
@@ -34,8 +44,13 @@ __all__ = [
     "FORMAT_VERSION",
     "UNLABELLED",
     "WAITS",
+    "AnsweredRows",
     "BackboneRecipe",
+    "ClassAcrossFits",
+    "ComparisonContent",
+    "Disagreement",
     "Estimate",
+    "Explanation",
     "Extraction",
     "FeatureTable",
     "FitResult",
@@ -43,10 +58,13 @@ __all__ = [
     "Manifest",
     "Oddity",
     "OnProgress",
+    "PageContent",
     "Recipe",
     "Report",
     "SampleTable",
+    "ScatterMap",
     "Split",
+    "StaticFigure",
     "Status",
     "TimeLedger",
     "csv_name",

@@ -24,16 +24,19 @@ class FitResult:
         None if the cache is read-only, which `report.notes` then says.
     reused : bool
         Whether it was there already and nothing was computed.
+    page : Path or None
+        The HTML page about it, if there is one.
     """
 
     report: Report
     folder: Path | None
     reused: bool
+    page: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
-        folder = None if self.folder is None else str(self.folder)
-        return {**self.report.to_dict(), "folder": folder, "reused": self.reused}
+        folder, page = (None if path is None else str(path) for path in (self.folder, self.page))
+        return {**self.report.to_dict(), "folder": folder, "reused": self.reused, "page": page}
 
 
 WAITS = ("start", "decoding", "inference", "hashing", "writing", "rest")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pipeline import metrics
 from pipeline.artifacts import read_report
 from pipeline.errors import ClassifierError
 from pipeline.ranking import (
+    CommonRows,
     Cost,
     Gap,
     Verdict,
@@ -82,6 +83,8 @@ class Comparison:
     cheapest : ComparedFit
         The one with the fewest milliseconds an image, of the best and those whose difference from
         it has an interval that contains 0.
+    rows : CommonRows
+        The answers, of the fits in this order; not part of the JSON.
     notes : tuple of str
     """
 
@@ -90,6 +93,7 @@ class Comparison:
     n_common: int
     fits: tuple[ComparedFit, ...]
     cheapest: ComparedFit
+    rows: CommonRows
     notes: tuple[str, ...]
 
     @property
@@ -151,12 +155,14 @@ def compare(fits: Sequence[Path], cache_dir: Path, *, seed: int = 0) -> Comparis
         _describe(folders[index], reports[index], costs[index], verdict, index)
         for index in range(len(folders))
     ]
+    order = verdict.standing.order
     return Comparison(
         dataset=reports[0].dataset,
         root=reports[0].root,
         n_common=len(verdict.rows),
-        fits=tuple(described[index] for index in verdict.standing.order),
+        fits=tuple(described[index] for index in order),
         cheapest=described[verdict.standing.cheapest],
+        rows=replace(verdict.rows, y_pred=verdict.rows.y_pred[list(order)]),
         notes=tuple(note for note in (verdict.rows.note, say_machines(costs)) if note),
     )
 

@@ -12,6 +12,7 @@ from pipeline.artifacts import (
     mark_gates,
     mark_used,
     newest_fit,
+    page_path,
     read_report,
     verify_files,
 )
@@ -46,7 +47,9 @@ def report(
         If its files are not what was written.
     """
     folder = fit or newest_fit(cache_dir, dataset=dataset, model=model, clf=clf)
-    return FitResult(report=read_report(folder), folder=folder, reused=True)
+    return FitResult(
+        report=read_report(folder), folder=folder, reused=True, page=_find_page(folder)
+    )
 
 
 def find_fit(store: Path, config: FitConfig, gates: Gates | None = None) -> FitResult | None:
@@ -76,19 +79,28 @@ def find_fit(store: Path, config: FitConfig, gates: Gates | None = None) -> FitR
     with contextlib.suppress(OSError):  # a read-only cache: the exit code says it all the same
         mark_gates(folder, judged)
     mark_used(folder)
-    return FitResult(report=replace(found, gates=judged), folder=folder, reused=True)
+    return FitResult(
+        report=replace(found, gates=judged), folder=folder, reused=True, page=_find_page(folder)
+    )
 
 
-def mark_best(results: Sequence[FitResult]) -> None:
-    """Make the fit that did best in cross-validation the newest, for `newest_fit`.
+def _find_page(folder: Path) -> Path | None:
+    page = page_path(folder)
+    return page if page.is_file() else None
+
+
+def mark_best(results: Sequence[FitResult]) -> FitResult | None:
+    """Make the fit that did best in cross-validation the newest, for `newest_fit`, and return it.
 
     The training rows decide: had the test rows chosen it, its accuracy on them would flatter. Fits
-    that were not cross-validated come last.
+    that were not cross-validated come last. None if no fit was kept.
     """
     kept = [result for result in results if result.folder is not None]
-    if kept:
-        best = max(kept, key=lambda result: _cross_validated(result.report))
-        mark_used(best.folder or Path())
+    if not kept:
+        return None
+    best = max(kept, key=lambda result: _cross_validated(result.report))
+    mark_used(best.folder or Path())
+    return best
 
 
 def _cross_validated(report: Report) -> float:
