@@ -140,7 +140,9 @@ def plain(value):
 
 def read_table(store):
     table = cache.read_features(store)
-    return {field.name: plain(getattr(table, field.name)) for field in fields(table)}
+    # The settings say how it was made, the source among them; no number comes from them.
+    names = [field.name for field in fields(table) if field.name != "source"]
+    return {name: plain(getattr(table, name)) for name in names}
 
 
 def read_rows(store):

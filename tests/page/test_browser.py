@@ -160,7 +160,7 @@ def test_a_comparison_opens_and_sorts(open_page, name):
         assert cells.evaluate_all(accuracies) == pytest.approx(expected)
 
 
-def test_what_is_injected_does_not_run(open_page):
+def test_fault_57_what_is_injected_does_not_run(open_page):
     page = open_page("hostile")
     for button in page.locator("#confusion button").all():
         button.click()
