@@ -9,7 +9,7 @@ PipelineError                         exit 1
   ClassifierError  ClassifierNotFoundError · FeatureMismatchError · ArtifactTamperedError
 
 A message says what is wrong, where, what was expected, what was found, and what to do next.
-`cli.py` prints a PipelineError without a traceback; anything else is a bug and keeps its own.
+`cli` prints a PipelineError without a traceback; anything else is a bug and keeps its own.
 """
 
 from __future__ import annotations

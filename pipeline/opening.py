@@ -1,6 +1,6 @@
 """Open the engine of a job, or its activation maps, with no more libraries than it needs.
 
-Imports late, as `cli.py` does: Keras takes seconds to load and is needed only for a network that
+Imports late, as `cli` does: Keras takes seconds to load and is needed only for a network that
 was never converted, OpenVINO only on a CPU.
 """
 

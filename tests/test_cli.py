@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import cli
-from pipeline.cli import app, cache_app, plot_app
+from pipeline.cli import app, cache_app, fits, plot_app
 from pipeline.config import CLASSIFIERS, Gates
 from pipeline.console import Terminal
 from pipeline.records import FitResult
@@ -278,9 +277,9 @@ class TestFitAndReport:
         per_class = ({"name": "cat", "recall": 0.8}, {"name": "dog", "recall": None})
         report = make_report(accuracy=0.9, per_class=per_class, class_names=("cat", "dog"))
         result = FitResult(report=report, folder=None, reused=False)
-        cli._check_gates(Terminal(), [result], Gates(min_accuracy=0.9, min_recall={"cat": 0.8}))
+        fits.check_gates(Terminal(), [result], Gates(min_accuracy=0.9, min_recall={"cat": 0.8}))
         with pytest.raises(typer.Exit) as caught:
-            cli._check_gates(Terminal(), [result], Gates(min_recall={"cat": 0.9, "dog": 0.1}))
+            fits.check_gates(Terminal(), [result], Gates(min_recall={"cat": 0.9, "dog": 0.1}))
         assert caught.value.exit_code == 3
         said = " ".join(capsys.readouterr().err.split())
         assert "recall of cat is 0.8000, at least 0.9 was demanded" in said

@@ -60,7 +60,8 @@ def test_every_setting_becomes_the_flag_that_sets_it(tmp_path, monkeypatch):
     assert program == "extract"
     made = []
     monkeypatch.setattr(commands.signals, "install", lambda: None)
-    monkeypatch.setattr(cli, "_extract", lambda terminal, config: made.append(config) or 1 / 0)
+    stop = lambda terminal, config: made.append(config) or 1 / 0  # noqa: E731
+    monkeypatch.setattr(cli.steps, "run_extraction", stop)
     CliRunner().invoke(cli.extract_app, words)
     assert made == [config]
 

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from pipeline import cache, commands
 from pipeline.cache import layout
-from pipeline.cli import _open_engine, app
+from pipeline.cli import app
+from pipeline.cli.steps import open_engine
 from pipeline.config import ExtractConfig
 from pipeline.extraction.preparing import prepare
 from pipeline.records import Split
@@ -336,7 +337,7 @@ class TestMirrored:
             weights="random",
             cache_dir=tmp_path / "cache",
         )
-        mirrored = cache.read_features(extract(prepare(config), _open_engine).store)
+        mirrored = cache.read_features(extract(prepare(config), open_engine).store)
         rows = [mirrored.paths.index(path.replace(".jpg", ".png")) for path in beside.paths]
         np.testing.assert_allclose(
             beside.features[:, 1280:], mirrored.features[rows], rtol=1e-3, atol=1e-4
@@ -393,7 +394,7 @@ class TestSameBytes:
             job = prepare(
                 ExtractConfig(dataset=str(folder / "photos"), cache_dir=cache_dir, **settings)
             )
-            done = extract(replace(job, deadline=deadline), _open_engine)
+            done = extract(replace(job, deadline=deadline), open_engine)
             # zarr.json says which settings were used, and what all of the rest hashes to.
             files = {
                 name: content

@@ -82,7 +82,7 @@ def _list_sections(content: PageContent) -> Iterator[Section]:
         yield Section(anchor="mistakes", short="Mistakes", title="Where it errs and doubts")
     if content.maps:
         yield Section(anchor="map", short="Map", title="Where the classes lie")
-    drawn = set(content.figures) - {"per_class"}
+    drawn = bool(content.figures)
     if drawn or report.tuning or report.calibration or report.learning_curve or report.loss_curve:
         yield Section(anchor="curves", short="Curves", title="How sure, how tuned, how trained")
     yield Section(anchor="checks", short="Checks", title="Is it worth anything?")

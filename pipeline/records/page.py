@@ -109,8 +109,8 @@ class PageContent:
         Places in `rows` of right answers that were given with least certainty, the least first.
     maps : tuple of ScatterMap
     figures : mapping of str to StaticFigure
-        By name: "calibration", "roc", "precision_recall", "tuning", "loss", "learning_curve",
-        "per_class"; what does not exist is not there.
+        By name: "calibration", "roc", "precision_recall", "tuning", "loss", "learning_curve"; what
+        does not exist is not there.
     samples : mapping of int to tuple of str
         Paths of some training images of each class.
     image_sizes : tuple of (int, int)

@@ -24,8 +24,8 @@ def draw_curves(report: Report, rows: AnsweredRows) -> dict[str, tuple[plots.Fig
     Returns
     -------
     dict of str to (plots.Figure, str)
-        "calibration", "roc", "precision_recall", "tuning", "loss", "learning_curve" and
-        "per_class"; only those that there is something to draw for.
+        "calibration", "roc", "precision_recall", "tuning", "loss" and "learning_curve"; only those
+        that there is something to draw for.
     """
     return {**dict(_draw_answers(report, rows)), **dict(_draw_training(report))}
 
@@ -72,13 +72,6 @@ def _draw_answers(
                 "Precision by recall of each class, for every threshold of its score.",
             ),
         )
-    yield (
-        "per_class",
-        (
-            plots.draw_per_class(report.per_class),
-            "Precision and recall of each class with 95 % intervals.",
-        ),
-    )
 
 
 def _draw_training(report: Report) -> Iterator[tuple[str, tuple[plots.Figure, str]]]:

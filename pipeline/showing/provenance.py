@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -34,10 +35,13 @@ def list_commands(evidence: Evidence) -> tuple[str, ...]:
     """Return the command lines that make the fit and its page again."""
     store = _read_store(evidence)
     settings = {} if store is None else store.provenance.get("settings", {})
-    fit = fit_command(evidence.info["config"], evidence.store)
+    again = (
+        fit_command(evidence.info["config"], evidence.store),
+        f"report {shlex.quote(str(evidence.folder))} --html",
+    )
     if not settings.get("dataset"):
-        return (fit, "report --html")
-    return (extract_command(settings, evidence.store), fit, "report --html")
+        return again
+    return (extract_command(settings, evidence.store), *again)
 
 
 def name_versions(versions: Mapping[str, str]) -> str:

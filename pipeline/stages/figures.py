@@ -64,6 +64,7 @@ def write_figures(
 def _draw(evidence: Evidence, compute_maps: Sequence[str]) -> Iterator[tuple[str, plots.Figure]]:
     report = evidence.report
     yield "confusion", plots.draw_confusion(report.confusion_matrix, report.class_names)
+    yield "per_class", plots.draw_per_class(report.per_class)
     for name, (figure, _) in draw_curves(report, evidence.rows).items():
         yield name, figure
     rows, _ = choose_rows(evidence)

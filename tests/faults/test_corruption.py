@@ -668,7 +668,7 @@ def run_with_fake(*words, cwd):
     """Run a command in a process of its own, with an engine that needs no seconds to load."""
     code = (
         "from pipeline import cli; from tests.conftest import MeanColourEngine\n"
-        "cli._open_engine = lambda job: MeanColourEngine(); cli.main()"
+        "cli.steps.open_engine = lambda job: MeanColourEngine(); cli.main()"
     )
     return subprocess.run(
         [sys.executable, "-c", code, *words],

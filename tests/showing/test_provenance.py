@@ -36,7 +36,7 @@ def test_the_commands_say_what_is_not_the_default(fitted):
         str(evidence.store),
         *["--clf", "logreg", "--test-size", "0.5"],
     ]
-    assert report == "report --html"
+    assert shlex.split(report) == ["report", str(fitted), "--html"]
     assert list_commands(replace(evidence, samples=None)) == (fit, report)
 
 
