@@ -7,9 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.page import FORMATS, MATRIX_AS_TABLE, format_value, render_page, resolve
+from pipeline.page import (
+    FORMATS,
+    MATRIX_AS_TABLE,
+    format_value,
+    render_comparison,
+    render_page,
+    resolve,
+)
 from pipeline.records import PageContent, printable
 from tests.made_reports import make_report
+from tests.page.made_comparisons import make_comparison
 from tests.page.made_pages import make_hostile_page, make_page
 from tests.page.reading import digits_outside, read_data, read_page
 
@@ -180,9 +188,10 @@ def test_no_digit_stands_outside_of_a_number_or_a_name(any_page, anchor):
 
 
 def test_each_format_is_used(made):
+    pages = [*(html for _, html in made.values()), render_comparison(make_comparison())]
     used = {
         each.attributes["data-format"]
-        for content, html in made.values()
+        for html in pages
         for kind in ("metric", "derived")
         for each in read_page(html).find("data", class_=kind)
     }
