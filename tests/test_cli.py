@@ -365,7 +365,7 @@ class TestPagesAndFigures:
         assert page.name == "report.html"
         html = page.read_text()
         assert "not an image" in html
-        assert "report --html" in html  # what it could have besides
+        assert "Not in this page" in html
 
     def test_fit_makes_none_if_told_so_and_makes_it_the_next_time(self, fitted):
         folder, _ = fitted

@@ -38,11 +38,11 @@ from pipeline.errors import (
     OutOfMemoryError,
 )
 from pipeline.extraction.preparing import prepare
+from pipeline.extraction.settings import settings_of
 from pipeline.records import Status
 from pipeline.stages.clean import clean_cache
 from pipeline.stages.extract import extract
 from pipeline.stages.stores import describe_store, list_cache
-from pipeline.stages.verify import settings_of
 from tests.conftest import MeanColourEngine, save_photo
 
 SETTINGS = {"image_size": 32, "weights": "random"}

@@ -7,7 +7,7 @@
         metrics.json       the Report
         predictions.csv    every test row: path, label, prediction, split, score:<class>…
         report.html        the page, made from the others, and figures/, where they were asked for
-    cache/<dataset>/<model>-<key8>.fits/map-<method>-<hash8>.npz    a map of test rows
+    cache/<dataset>/<model>-<key8>.fits/map-<method>-<hash8>.map    a map of test rows
 
 Unpickling runs code. The bytes of model.joblib are therefore read once, hashed, and unpickled
 only if model.json, itself guarded by a digest, vouches for them. That finds damage and mixed-up
@@ -18,22 +18,31 @@ from pipeline.artifacts.description import fit_path, read_info
 from pipeline.artifacts.loading import LoadedModel, check_features, load_model
 from pipeline.artifacts.pages import (
     KeptMap,
-    map_path,
+    MapPlace,
+    map_place,
     page_path,
     read_map,
     save_map,
     save_page,
 )
-from pipeline.artifacts.reading import mark_used, newest_fit, read_file, read_report, verify_files
+from pipeline.artifacts.reading import (
+    mark_used,
+    newest_fit,
+    read_file,
+    read_report,
+    read_vouched,
+    verify_files,
+)
 from pipeline.artifacts.writing import mark_gates, save_fit
 
 __all__ = [
     "KeptMap",
     "LoadedModel",
+    "MapPlace",
     "check_features",
     "fit_path",
     "load_model",
-    "map_path",
+    "map_place",
     "mark_gates",
     "mark_used",
     "newest_fit",
@@ -42,6 +51,7 @@ __all__ = [
     "read_info",
     "read_map",
     "read_report",
+    "read_vouched",
     "save_fit",
     "save_map",
     "save_page",

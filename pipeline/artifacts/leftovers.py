@@ -11,9 +11,9 @@ from pipeline.artifacts.locking import LOCK, lock_fits
 from pipeline.durable import partial_path, remove, rename, sync
 
 PAGE = "report.html"
-_PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}(\.npz)?\.[0-9a-f]{8}\.partial")
+_PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}(\.map)?\.[0-9a-f]{8}\.partial")
 _PARTIAL_PAGE = re.compile(r"\.report\.html\.[0-9a-f]{8}\.partial")
-_MAP = re.compile(r"map-[a-z]+-[0-9a-f]{8}\.npz")
+_MAP = re.compile(r"map-[a-z]+-[0-9a-f]{8}\.map")
 _OURS = {INFO, *VOUCHED, PAGE}
 _FIGURE = re.compile(r"figures/[\w-]+\.(png|svg|pdf)")
 

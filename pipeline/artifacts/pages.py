@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,17 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline import __version__
+from pipeline.artifacts.description import read_info
 from pipeline.artifacts.leftovers import PAGE, list_partial_pages
 from pipeline.artifacts.locking import lock_fits
 from pipeline.artifacts.writing import LOCK_SECONDS
 from pipeline.durable import remove, write_file
+from pipeline.errors import ClassifierError
 from pipeline.records import hash_json
 
-# Whatever NumPy and zipfile raise over a file that is not what was written.
-_DAMAGED = (
-    *(OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, NotImplementedError),
-    zipfile.BadZipFile,
-)
+_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,13 +32,10 @@ class KeptMap:
     points : float32 ndarray of shape (n_points, 2)
     explained : tuple of float or None
         Shares of the variance along the two axes, where they are known.
-    versions : mapping of str to str
-        Of the libraries that computed it.
     """
 
     points: NDArray[np.float32]
     explained: tuple[float, float] | None
-    versions: Mapping[str, str]
 
 
 def page_path(folder: Path) -> Path:
@@ -48,8 +43,15 @@ def page_path(folder: Path) -> Path:
     return folder / PAGE
 
 
-def save_page(folder: Path, html: str) -> Path:
+def save_page(folder: Path, html: str, *, files: Mapping[str, str]) -> Path:
     """Write a fit's page into its folder, and remove what killed writers left of others.
+
+    Parameters
+    ----------
+    folder : Path
+    html : str
+    files : mapping of str to str
+        The ``files`` of model.json when the fit was read: the page must be of this fit.
 
     Raises
     ------
@@ -57,36 +59,73 @@ def save_page(folder: Path, html: str) -> Path:
         If it cannot be written; an older page then stays.
     CacheLockedError
         If another process keeps writing beside the fit for a minute.
+    ClassifierError
+        If the fit was replaced meanwhile, or is gone.
     """
     with lock_fits(folder.parent, timeout=LOCK_SECONDS):
+        if read_info(folder)["files"] != files:
+            raise ClassifierError(
+                f"{folder} was fitted anew while its page was being made. Run report --html again."
+            )
         for left in list_partial_pages(folder):
             remove(left)
         write_file(page_path(folder), html.encode(), within=folder)
     return page_path(folder)
 
 
-def map_path(
-    fits: Path, *, method: str, content_sha256: str, paths: Sequence[str], seed: int
-) -> Path:
-    """Return where the map of some rows of a store lies; all fits on these rows share it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapPlace:
+    """Where a map is kept, and what it is of.
+
+    Attributes
+    ----------
+    path : Path
+    identity : str
+        SHA-256 over all that decides about it, in hexadecimal.
+    """
+
+    path: Path
+    identity: str
+
+
+def map_place(
+    fits: Path,
+    *,
+    method: str,
+    versions: Mapping[str, str],
+    content_sha256: str,
+    paths: Sequence[str],
+    seed: int,
+) -> MapPlace:
+    """Return where the map of some rows of a store lies; fits with the same test rows share it.
 
     Parameters
     ----------
     fits : Path
         The folder of a store's fits.
     method : str
+    versions : mapping of str to str
+        Of the libraries that would compute it; this package's own counts, too.
     content_sha256 : str
         Of the store.
     paths : sequence of str
         Of the rows.
     seed : int
     """
-    decisive = {"content_sha256": content_sha256, "paths": list(paths), "seed": seed}
-    return fits / f"map-{method}-{hash_json(decisive)[:8]}.npz"
+    identity = hash_json(
+        {
+            "method": method,
+            "versions": {**versions, "transfer-values": __version__},
+            "content_sha256": content_sha256,
+            "paths": list(paths),
+            "seed": seed,
+        }
+    )
+    return MapPlace(path=fits / f"map-{method}-{identity[:8]}.map", identity=identity)
 
 
-def save_map(path: Path, kept: KeptMap) -> None:
-    """Write a map in its place, whole.
+def save_map(place: MapPlace, kept: KeptMap) -> None:
+    """Write a map in its place, whole: a digest, then NumPy's arrays.
 
     Raises
     ------
@@ -96,25 +135,29 @@ def save_map(path: Path, kept: KeptMap) -> None:
         If another process keeps writing beside the fit for a minute.
     """
     buffer = io.BytesIO()
-    about = json.dumps({"explained": kept.explained, "versions": dict(kept.versions)})
-    np.savez(buffer, points=kept.points, about=np.array(about))
-    with lock_fits(path.parent, timeout=LOCK_SECONDS):
-        write_file(path, buffer.getvalue(), within=path.parent)
+    explained = np.array([] if kept.explained is None else kept.explained, np.float64)
+    np.savez(buffer, points=np.asarray(kept.points, np.float32), explained=explained)
+    content = buffer.getvalue()
+    fits = place.path.parent
+    with lock_fits(fits, timeout=LOCK_SECONDS):
+        write_file(place.path, _digest(place, content) + content, within=fits)
 
 
-def read_map(path: Path, *, n_points: int) -> KeptMap | None:
-    """Return a map that was kept; None if it is not there, damaged, or of other rows."""
+def read_map(place: MapPlace, *, n_points: int) -> KeptMap | None:
+    """Return a map that was kept; None if it is not there, damaged, or of something else."""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
-            points = np.asarray(arrays["points"], np.float32)
-            about = json.loads(str(arrays["about"]))
-        explained = about["explained"]
-        kept = KeptMap(
-            points=points,
-            explained=None if explained is None else (float(explained[0]), float(explained[1])),
-            versions={str(name): str(number) for name, number in about["versions"].items()},
-        )
-    except _DAMAGED:
+        data = place.path.read_bytes()
+    except OSError:
         return None
-    is_whole = points.shape == (n_points, 2) and bool(np.isfinite(points).all())
-    return kept if is_whole else None
+    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
+    if digest != _digest(place, content):
+        return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        points, explained = arrays["points"], arrays["explained"].tolist()
+    if points.shape != (n_points, 2):
+        return None
+    return KeptMap(points=points, explained=(explained[0], explained[1]) if explained else None)
+
+
+def _digest(place: MapPlace, content: bytes) -> bytes:
+    return hashlib.sha256(place.identity.encode() + content).digest()

@@ -64,14 +64,20 @@ def verify_files(folder: Path) -> None:
         read_vouched(folder, name, info)
 
 
-def read_report(folder: Path) -> Report:
+def read_report(folder: Path, info: Mapping[str, Any] | None = None) -> Report:
     """Read the report of a fit.
+
+    Parameters
+    ----------
+    folder : Path
+    info : mapping, optional
+        From `read_info`, where what is read must be of the fit that this describes.
 
     Raises
     ------
     ClassifierNotFoundError, ArtifactTamperedError, ClassifierError
     """
-    content = read_file(folder, METRICS)
+    content = read_vouched(folder, METRICS, read_info(folder) if info is None else info)
     try:
         return Report.from_dict(json.loads(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:

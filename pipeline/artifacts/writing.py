@@ -88,10 +88,15 @@ def save_fit(
             raise
 
 
-def mark_gates(folder: Path, gates: Sequence[Mapping[str, Any]]) -> None:
+def mark_gates(folder: Path, gates: Sequence[Mapping[str, Any]]) -> bool:
     """Write into a fit's model.json what was demanded of it, and whether it is usable.
 
     Nothing is written where it says so already.
+
+    Returns
+    -------
+    bool
+        Whether it said something else.
 
     Raises
     ------
@@ -102,9 +107,11 @@ def mark_gates(folder: Path, gates: Sequence[Mapping[str, Any]]) -> None:
     """
     info = read_info(folder)
     marked = {**info, **gated(gates)}
-    if marked != info:
-        with lock_fits(folder.parent, timeout=LOCK_SECONDS):
-            write_file(folder / INFO, to_json(sealed(marked)), within=folder)
+    if marked == info:
+        return False
+    with lock_fits(folder.parent, timeout=LOCK_SECONDS):
+        write_file(folder / INFO, to_json(sealed(marked)), within=folder)
+    return True
 
 
 def _pickle(classifier: Any) -> bytes:

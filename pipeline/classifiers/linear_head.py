@@ -36,7 +36,9 @@ def linear_head(classifier: Any, *, n_classes: int) -> LinearHead | None:
     """Return the weights of a fitted classifier, None if it is not linear.
 
     With calibrated probabilities, it is the decision score that is linear, before they are made
-    of it. Two classes have scores -s and s, as in `class_scores`.
+    of it. Two classes have scores -s/2 and s/2 for scikit-learn's single s, so that the difference
+    of two classes' scores means the same however many there are: the log of the ratio of their
+    probabilities for logistic regression.
 
     Parameters
     ----------
@@ -57,7 +59,7 @@ def linear_head(classifier: Any, *, n_classes: int) -> LinearHead | None:
         if scaler.with_mean:
             constants = constants - weights @ scaler.mean_
     if len(weights) == 1:
-        weights, constants = (np.concatenate([-each, each]) for each in (weights, constants))
+        weights, constants = (np.concatenate([-each, each]) / 2 for each in (weights, constants))
     head = LinearHead(
         weights=np.zeros((n_classes, weights.shape[1])), constants=np.full(n_classes, -np.inf)
     )

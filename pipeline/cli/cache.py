@@ -153,7 +153,8 @@ def cache_export_command(
 
 def _repair(terminal: Terminal, store: Path) -> None:
     from pipeline.extraction.preparing import prepare
-    from pipeline.stages.verify import repair, settings_of
+    from pipeline.extraction.settings import settings_of
+    from pipeline.stages.verify import repair
 
     with terminal.progress("Reading the images") as on_progress:
         job = prepare(settings_of(store), on_progress=on_progress)

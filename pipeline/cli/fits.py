@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,8 +44,7 @@ def fit_all(
 
         best = mark_best(results)
     if html and best is not None:
-        paged = _make_quick_page(terminal, best, again=gates != Gates())
-        results[results.index(best)] = paged
+        results[results.index(best)] = _make_quick_page(terminal, best)
     return results
 
 
@@ -67,37 +67,49 @@ def _fit(
         return fit(store, config, gates=gates, on_progress=on_progress)
 
 
-def _make_quick_page(terminal: Terminal, result: FitResult, *, again: bool) -> FitResult:
-    """Make the page about a fit that was just made, without what takes long.
+def _make_quick_page(terminal: Terminal, result: FitResult) -> FitResult:
+    """Make the page about a fit, unless it is there: at once if it is new, else with all of it.
 
-    One that is there already is made again only if `again`.
+    Whatever goes wrong with the page, the fit is made and kept.
     """
-    if result.folder is None or (result.page is not None and not again):
+    if result.folder is None or result.page is not None:
+        return result
+    if not os.access(result.folder, os.W_OK):
+        terminal.note(f"There is no page: {result.folder} cannot be written. Run: report --to FILE")
         return result
     from pipeline.stages.page import write_page
 
-    quick = (
-        "A map by t-SNE and explanations of the mistakes are not in this page, which fit made. To "
-        "add them: report --html",
-    )
+    slow = ("tsne", "umap")
     try:
         with terminal.progress("Making the page") as on_progress:
             page = write_page(
-                result.folder, find_maps=("tsne", "umap"), notes=quick, on_progress=on_progress
+                result.folder,
+                find_maps=slow,
+                open_maps=_open_maps if result.reused else None,
+                on_progress=on_progress,
             )
-    except PipelineError as exc:  # the fit is made and kept all the same
-        terminal.note(f"There is no page: {exc}")
+    except (PipelineError, OSError, MemoryError) as exc:
+        terminal.note(f"There is no page: {exc or type(exc).__name__}")
         return result
     return replace(result, page=page.path)
 
 
 def make_page(
-    terminal: Terminal, result: FitResult, *, to: Path | None, tsne: bool, explain: bool
+    terminal: Terminal,
+    result: FitResult,
+    gates: Gates,
+    *,
+    to: Path | None,
+    tsne: bool,
+    explain: bool,
 ) -> FitResult:
     """Make the page about a fit, with all there is to see."""
     if result.folder is None:
         return result
+    from pipeline.gates import check_gates, judge
     from pipeline.stages.page import write_page
+
+    check_gates(gates, result.report.class_names)
 
     with terminal.progress("Making the page") as on_progress:
         page = write_page(
@@ -105,6 +117,7 @@ def make_page(
             to=to,
             compute_maps=_choose_maps(tsne=tsne),
             open_maps=_open_maps if explain else None,
+            gates=judge(gates, result.report.to_dict()),
             on_progress=on_progress,
         )
     for note in page.notes:

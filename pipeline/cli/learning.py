@@ -82,7 +82,7 @@ def report_command(
 
     result = report(cache_dir, fit=fit, clf=clf, **steps.named(dataset, model))
     if html or to is not None:
-        result = fits.make_page(terminal, result, to=to, tsne=tsne, explain=explain)
+        result = fits.make_page(terminal, result, gates, to=to, tsne=tsne, explain=explain)
     if figures is not None:
         fits.make_figures(terminal, result, figures, tsne=tsne)
     fits.show_report(terminal, result, as_json=json)

@@ -29,7 +29,7 @@ _ID = re.compile(r'"p(\d+)"')
 
 def describe_map() -> dict[str, Any]:
     """Return a figure of two sets of points: right answers, and mistakes in front of them."""
-    plot = _figure("map", height=540, match_aspect=False)
+    plot = _figure("map", height=540)
     right, wrong = (
         ColumnDataSource({"x": [], "y": [], "row": [], "colour": []}, name=f"map-{name}")
         for name in ("right", "wrong")
@@ -44,7 +44,7 @@ def describe_map() -> dict[str, Any]:
 
 def describe_matrix(n_classes: int) -> dict[str, Any]:
     """Return a figure of the cells of a large confusion matrix, true classes from top to bottom."""
-    plot = _figure("matrix", height=600, match_aspect=False)
+    plot = _figure("matrix", height=600)
     plot.x_range.update(start=-1, end=n_classes)
     plot.y_range.update(start=n_classes, end=-1)
     source = ColumnDataSource({"x": [], "y": [], "cell": [], "colour": []}, name="matrix-cells")
@@ -61,7 +61,7 @@ def describe_matrix(n_classes: int) -> dict[str, Any]:
     return _describe(plot)
 
 
-def _figure(name: str, *, height: int, match_aspect: bool) -> Any:
+def _figure(name: str, *, height: int) -> Any:
     wheel, pan, hover = WheelZoomTool(), PanTool(), HoverTool(tooltips=None)
     plot = figure(
         name=name,
@@ -71,7 +71,6 @@ def _figure(name: str, *, height: int, match_aspect: bool) -> Any:
         toolbar_location=None,
         x_range=Range1d(start=0, end=1, name=f"{name}-x"),
         y_range=Range1d(start=0, end=1, name=f"{name}-y"),
-        match_aspect=match_aspect,
         min_border=4,
     )
     plot.toolbar.name = f"{name}-toolbar"

@@ -18,7 +18,10 @@ from pipeline.records import printable
 
 _ASSETS = resources.files("pipeline.page") / "assets"
 _BOKEH = resources.files(bokeh) / "server" / "static" / "js" / "bokeh.min.js"
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}"
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {}; "
+    "base-uri 'none'; form-action 'none'"
+)
 _ESCAPED = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 
 

@@ -10,8 +10,17 @@ from pipeline.projection.projecting import (
     NAMES,
     Projection,
     is_available,
+    method_versions,
     name_axes,
     project,
 )
 
-__all__ = ["METHODS", "NAMES", "Projection", "is_available", "name_axes", "project"]
+__all__ = [
+    "METHODS",
+    "NAMES",
+    "Projection",
+    "is_available",
+    "method_versions",
+    "name_axes",
+    "project",
+]

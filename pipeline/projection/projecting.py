@@ -59,6 +59,11 @@ def is_available(method: str) -> bool:
     return method in METHODS and (method != "umap" or umap.is_installed())
 
 
+def method_versions(method: str) -> dict[str, str]:
+    """Return the versions of the libraries that compute a method's map."""
+    return {name: version(name) for name in _METHODS[method].packages}
+
+
 def project(X: NDArray[np.floating], *, method: str, random_state: int) -> Projection:
     """Return rows as points in a plane.
 
@@ -96,7 +101,7 @@ def project(X: NDArray[np.floating], *, method: str, random_state: int) -> Proje
     return Projection(
         points=np.ascontiguousarray(points, np.float32),
         explained=reduced.explained if known.embed is None else None,
-        versions={name: version(name) for name in known.packages},
+        versions=method_versions(method),
     )
 
 

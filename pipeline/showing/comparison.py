@@ -10,17 +10,16 @@ from typing import Any
 import numpy as np
 
 from pipeline import plots
-from pipeline.cache import read_samples
-from pipeline.errors import CacheError
+from pipeline.artifacts import read_info
 from pipeline.ranking import CommonRows, store_of
 from pipeline.records import (
     ClassAcrossFits,
     ComparisonContent,
     Disagreement,
-    SampleTable,
     StaticFigure,
 )
-from pipeline.showing.pictures import read_by_path
+from pipeline.showing.evidence import read_fitted_samples
+from pipeline.showing.pictures import read_by_path, say_missing
 
 MAX_DISAGREEMENTS = 120
 SIDE, QUALITY = 128, 70
@@ -47,12 +46,13 @@ def gather_comparison(
     """
     names = _name_fits(fits)
     disputed, n_disputed = _list_disagreements(rows)
-    samples, problem = _read_samples(Path(fits[0]["folder"]))
-    pictures = (
-        {}
-        if samples is None
-        else read_by_path(samples, [each.path for each in disputed], side=SIDE, quality=QUALITY)
-    )
+    folder = Path(fits[0]["folder"])
+    samples, problem = read_fitted_samples(store_of(folder), read_info(folder))
+    paths = [each.path for each in disputed]
+    pictures: dict[str, bytes] = {}
+    if samples is not None:
+        pictures = read_by_path(samples, paths, side=SIDE, quality=QUALITY)
+        problem = say_missing(len(paths) - len(pictures), len(paths), samples.root)
     return ComparisonContent(
         dataset=dataset,
         root=root,
@@ -111,13 +111,6 @@ def _list_disagreements(rows: CommonRows) -> tuple[tuple[Disagreement, ...], int
         )
         for row in shown
     ), len(disputed)
-
-
-def _read_samples(folder: Path) -> tuple[SampleTable | None, str]:
-    try:
-        return read_samples(store_of(folder)), ""
-    except CacheError as exc:
-        return None, f"The pictures are missing: {exc}"
 
 
 def _draw_pareto(fits: Sequence[Mapping[str, Any]], names: Sequence[str]) -> StaticFigure | None:

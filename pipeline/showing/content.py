@@ -53,8 +53,9 @@ def gather_page(
         If the store cannot be read.
     """
     report = evidence.report
-    rows, left_out = choose_rows(evidence)
-    least_certain = find_least_certain(evidence, rows)
+    uncertain = find_least_certain(evidence)
+    rows, left_out = choose_rows(evidence, uncertain)
+    least_certain = tuple(np.searchsorted(rows, uncertain).tolist())
     samples = {} if evidence.samples is None else choose_samples(evidence, evidence.samples)
     pictures = read_pictures(
         evidence, rows, least_certain=least_certain, samples=samples, on_progress=on_progress

@@ -11,6 +11,9 @@ from pipeline import plots
 from pipeline.metrics import CalibrationBin, precision_recall_curve, roc_curve
 from pipeline.records import AnsweredRows, Report, StaticFigure
 
+MAX_CURVE_POINTS = 5_000
+"""Of a precision-recall curve, which has one for each row: 1,000 of them would fill the memory."""
+
 
 def draw_curves(report: Report, rows: AnsweredRows) -> dict[str, tuple[plots.Figure, str]]:
     """Return the figures that a fit has, by name, each with a sentence that says what it shows.
@@ -108,7 +111,8 @@ def _precision_recall(
 ) -> tuple[str, Any, Any, float]:
     curve = precision_recall_curve(rows.y_true == label, _finite(rows, label))
     area = report.per_class[label]["average_precision"]
-    return report.class_names[label], curve.recall, curve.precision, area
+    few = np.unique(np.linspace(0, len(curve.recall) - 1, MAX_CURVE_POINTS).astype(int))
+    return report.class_names[label], curve.recall[few], curve.precision[few], area
 
 
 def _finite(rows: AnsweredRows, label: int) -> Any:

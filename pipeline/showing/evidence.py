@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import read_file, read_info, read_report
+from pipeline.artifacts import read_info, read_report, read_vouched
 from pipeline.cache import read_samples, stream_features
 from pipeline.errors import ArtifactTamperedError, CacheError
 from pipeline.predictions import parse_answers
@@ -18,6 +18,7 @@ from pipeline.ranking import store_of
 from pipeline.records import AnsweredRows, Report, SampleTable
 from pipeline.views import average_views, count_views, view_width
 
+NOWHERE = -1
 _PREDICTIONS = "predictions.csv"
 
 
@@ -69,16 +70,17 @@ def read_evidence(folder: Path) -> Evidence:
         If they cannot be read.
     """
     info = read_info(folder)
-    report = replace(read_report(folder), gates=tuple(info["gates"]))
+    report = replace(read_report(folder, info), gates=tuple(info["gates"]))
     try:
-        rows = parse_answers(read_file(folder, _PREDICTIONS), class_names=report.class_names)
+        content = read_vouched(folder, _PREDICTIONS, info)
+        rows = parse_answers(content, class_names=report.class_names)
     except (KeyError, ValueError) as exc:
         raise ArtifactTamperedError(
             f"{folder / _PREDICTIONS} is not of the classes in metrics.json: {exc}. Run fit again "
             "with --overwrite."
         ) from exc
     store = store_of(folder)
-    samples, problem = _read_samples(store, info)
+    samples, problem = read_fitted_samples(store, info)
     return Evidence(
         folder=folder,
         info=info,
@@ -91,7 +93,7 @@ def read_evidence(folder: Path) -> Evidence:
 
 
 def find_samples(samples: SampleTable, paths: Sequence[str]) -> NDArray[np.intp]:
-    """Return which row of a store each path is; -1 if none.
+    """Return which row of a store each path is; `NOWHERE` if none.
 
     Parameters
     ----------
@@ -99,7 +101,7 @@ def find_samples(samples: SampleTable, paths: Sequence[str]) -> NDArray[np.intp]
     paths : sequence of str
     """
     place = {path: row for row, path in enumerate(samples.paths)}
-    return np.array([place.get(path, -1) for path in paths], np.intp)
+    return np.array([place.get(path, NOWHERE) for path in paths], np.intp)
 
 
 def read_values(store: Path, samples: SampleTable, rows: NDArray[np.intp]) -> NDArray[np.float32]:
@@ -120,8 +122,10 @@ def read_values(store: Path, samples: SampleTable, rows: NDArray[np.intp]) -> ND
     Raises
     ------
     CacheError
-        If the store cannot be read, or changed meanwhile.
+        If the store cannot be read, changed meanwhile, or has no such row.
     """
+    if (rows == NOWHERE).any():
+        raise CacheError(f"{store} does not have all test images of the fit. Run fit again.")
     n_views = count_views(samples.recipe)
     values = np.empty((len(rows), view_width(samples.n_features, n_views=n_views)), np.float32)
     order = np.argsort(rows, kind="stable")
@@ -133,7 +137,21 @@ def read_values(store: Path, samples: SampleTable, rows: NDArray[np.intp]) -> ND
     return values
 
 
-def _read_samples(store: Path, info: Mapping[str, Any]) -> tuple[SampleTable | None, str]:
+def read_fitted_samples(store: Path, info: Mapping[str, Any]) -> tuple[SampleTable | None, str]:
+    """Return what a store says of its images, if it still is what a fit was made from.
+
+    Parameters
+    ----------
+    store : Path
+    info : mapping
+        The fit's model.json.
+
+    Returns
+    -------
+    samples : SampleTable or None
+    problem : str
+        Why there are none; empty if there are.
+    """
     try:
         samples = read_samples(store)
     except CacheError as exc:

@@ -26,6 +26,9 @@ from pipeline.views import average_views
 SIDE = 224
 """Of the pictures, in pixels."""
 
+MARGIN_SHARE, MARGIN_ERROR = 0.02, 0.05
+"""How far the sum of a picture may be from the margin: as a share of it, or if larger at all."""
+
 IMAGES_A_TURN = 16  # maps of an early layer are 13 MB an image
 
 OpenMaps: TypeAlias = Callable[[ExtractJob], MapEngine]
@@ -167,9 +170,13 @@ def _explain(
         inputs = zip(*(photo.inputs for photo in few), strict=True)
         maps = engine.compute(tuple(np.stack(each) for each in inputs))
         values, _ = stored.take(np.array([photo.row for photo in few], np.int64))
-        agrees = _agree(maps, average_views(values, n_views=job.recipe.views))
-        for i in np.flatnonzero(agrees).tolist():
-            found[few[i].path] = _draw(few[i], [each[i] for each in maps], head)
+        stored_values = average_views(values, n_views=job.recipe.views)
+        for i in np.flatnonzero(_agree(maps, stored_values)).tolist():
+            margin = _measure_margin(stored_values[i], few[i], head)
+            heat = _find_heat([each[i] for each in maps], few[i], head)
+            if abs(heat.mean() - margin) <= max(MARGIN_SHARE * abs(margin), MARGIN_ERROR):
+                picture = overlay(few[i].shown, heat, limit=choose_limit(heat))
+                found[few[i].path] = Explanation(picture=picture, margin=margin)
     return found
 
 
@@ -181,10 +188,17 @@ def _agree(maps: Maps, stored: NDArray[np.float32]) -> NDArray[np.bool_]:
     return np.asarray(np.min(cosines, axis=0) >= LOWEST_COSINE)
 
 
-def _draw(photo: _Photo, maps: Sequence[NDArray[np.float32]], head: LinearHead) -> Explanation:
-    heat = explain(maps, head.weights, head.constants, answer=photo.answer, against=photo.against)
-    picture = overlay(photo.shown, heat, limit=choose_limit(heat))
-    return Explanation(picture=picture, margin=float(heat.mean()))
+def _measure_margin(values: NDArray[np.float32], photo: _Photo, head: LinearHead) -> float:
+    """Return how far the answer's decision score is above the other's, of the stored values."""
+    weight = head.weights[photo.answer] - head.weights[photo.against]
+    constant = head.constants[photo.answer] - head.constants[photo.against]
+    return float(values.astype(np.float64) @ weight + constant)
+
+
+def _find_heat(
+    maps: Sequence[NDArray[np.float32]], photo: _Photo, head: LinearHead
+) -> NDArray[np.float64]:
+    return explain(maps, head.weights, head.constants, answer=photo.answer, against=photo.against)
 
 
 def _describe_missing(n_missing: int, n_rows: int) -> str:

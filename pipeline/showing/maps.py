@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.artifacts import KeptMap, map_path, read_map, save_map
+from pipeline.artifacts import KeptMap, map_place, read_map, save_map
 from pipeline.errors import CacheLockedError
-from pipeline.projection import NAMES, name_axes, project
+from pipeline.projection import NAMES, is_available, method_versions, name_axes, project
 from pipeline.records import ScatterMap
 from pipeline.showing.evidence import Evidence, find_samples, read_values
 from pipeline.showing.provenance import name_versions
@@ -55,37 +55,35 @@ def draw_maps(
         return ()
     paths = [evidence.rows.paths[row] for row in rows]
     values: NDArray[np.float32] | None = None
-    kept: dict[str, KeptMap] = {}
-    for method in dict.fromkeys((*compute, *find)):
-        place = map_path(
+    drawn = []
+    for method in filter(is_available, dict.fromkeys((*compute, *find))):
+        versions = method_versions(method)
+        place = map_place(
             evidence.folder.parent,
             method=method,
+            versions=versions,
             content_sha256=samples.content_sha256,
             paths=paths,
             seed=SEED,
         )
-        found = read_map(place, n_points=len(rows))
-        if found is None and method in compute:
+        kept = read_map(place, n_points=len(rows))
+        if kept is None and method in compute:
             if values is None:
                 values = read_values(evidence.store, samples, find_samples(samples, paths))
             projection = project(values, method=method, random_state=SEED)
-            found = KeptMap(
-                points=projection.points,
-                explained=projection.explained,
-                versions=projection.versions,
-            )
+            kept = KeptMap(points=projection.points, explained=projection.explained)
             with contextlib.suppress(OSError, CacheLockedError):  # then it is computed again
-                save_map(place, found)
-        if found is not None:
-            kept[method] = found
-    return tuple(_describe(method, each) for method, each in kept.items())
+                save_map(place, kept)
+        if kept is not None:
+            drawn.append(_describe(method, kept, versions))
+    return tuple(drawn)
 
 
-def _describe(method: str, kept: KeptMap) -> ScatterMap:
+def _describe(method: str, kept: KeptMap, versions: Mapping[str, str]) -> ScatterMap:
     return ScatterMap(
         method=NAMES[method],
         rows=np.arange(len(kept.points)),
         points=kept.points,
         axes=name_axes(kept.explained),
-        note=f"{_MEANING[method]} Computed by {name_versions(kept.versions)}, seed {SEED}.",
+        note=f"{_MEANING[method]} Computed by {name_versions(versions)}, seed {SEED}.",
     )

@@ -28,8 +28,8 @@ LARGE_SIDE, SAMPLE_SIDE = 224, 96
 SMALL_QUALITY, LARGE_QUALITY = 60, 80
 N_LEAST_CERTAIN = 20
 N_SUSPECTS, N_TWINS = 24, 12
-SAMPLES, MAX_SAMPLES = 60, 300
-"""Of all classes together: how many are meant to be shown, and how many at most."""
+N_SAMPLES, MAX_SAMPLED_CLASSES = 60, 300
+"""Samples of all classes together, but one of each at least, and of how many classes at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +53,25 @@ class Pictures:
     notes: tuple[str, ...] = ()
 
 
-def choose_rows(evidence: Evidence) -> tuple[Rows, str]:
+def find_least_certain(evidence: Evidence) -> Rows:
+    """Return the test rows with right answers whose two highest scores are closest, those first."""
+    scores = evidence.rows.scores
+    if scores.shape[1] < 2:
+        return np.zeros(0, np.intp)
+    second, first = np.partition(scores, -2, axis=1)[:, -2:].T
+    right = np.flatnonzero(evidence.is_correct)
+    order = right[np.argsort((first - second)[right], kind="stable")]
+    return order[:N_LEAST_CERTAIN]
+
+
+def choose_rows(evidence: Evidence, first: Rows) -> tuple[Rows, str]:
     """Return which test rows a page shows, ascending: all, or all mistakes and some of the others.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    first : intp ndarray
+        Rows that are shown in any case.
 
     Returns
     -------
@@ -65,35 +82,18 @@ def choose_rows(evidence: Evidence) -> tuple[Rows, str]:
     n_rows = len(evidence.rows)
     if n_rows <= MAX_ROWS:
         return np.arange(n_rows), ""
-    rng = np.random.default_rng(0)
-    # A random order in which the mistakes come first.
-    order = np.lexsort((rng.random(n_rows), evidence.is_correct))
+    rank = np.where(evidence.is_correct, 2, 1)
+    rank[first] = 0
+    # By lot within each rank.
+    order = np.lexsort((np.random.default_rng(0).random(n_rows), rank))
     n_wrong = int((~evidence.is_correct).sum())
-    what = f"all {n_wrong:,} mistakes and a random part of the others"
-    if n_wrong >= MAX_ROWS:
-        what = f"a random part of the {n_wrong:,} mistakes"
+    what = f"all {n_wrong:,} mistakes, the least certain of the right answers and some others"
+    if n_wrong > MAX_ROWS - len(first):
+        what = f"the least certain of the right answers and some of the {n_wrong:,} mistakes"
     return np.sort(order[:MAX_ROWS]), (
         f"Pictures, points of the map and rows to click on are of {MAX_ROWS:,} of {n_rows:,} test "
-        f"images: {what}. All numbers are of all test images."
+        f"images: {what}, by lot. All numbers are of all test images."
     )
-
-
-def find_least_certain(evidence: Evidence, rows: Rows) -> tuple[int, ...]:
-    """Return places among `rows` of right answers whose two highest scores are closest.
-
-    Parameters
-    ----------
-    evidence : Evidence
-    rows : intp ndarray
-        Of `Evidence.rows`.
-    """
-    scores = evidence.rows.scores[rows]
-    if scores.shape[1] < 2:
-        return ()
-    second, first = np.sort(scores, axis=1)[:, -2:].T
-    right = np.flatnonzero(evidence.is_correct[rows])
-    order = right[np.argsort((first - second)[right], kind="stable")]
-    return tuple(int(place) for place in order[:N_LEAST_CERTAIN])
 
 
 def choose_samples(evidence: Evidence, samples: SampleTable) -> dict[int, tuple[str, ...]]:
@@ -101,9 +101,9 @@ def choose_samples(evidence: Evidence, samples: SampleTable) -> dict[int, tuple[
     tested = np.zeros(len(samples.paths), bool)
     found = find_samples(samples, evidence.rows.paths)
     tested[found[found >= 0]] = True
-    n_each = max(1, SAMPLES // len(samples.class_names))
+    n_each = max(1, N_SAMPLES // len(samples.class_names))
     chosen: dict[int, tuple[str, ...]] = {}
-    for label in range(min(len(samples.class_names), MAX_SAMPLES)):
+    for label in range(min(len(samples.class_names), MAX_SAMPLED_CLASSES)):
         rows = np.flatnonzero((samples.labels == label) & ~tested)
         few = rows[np.linspace(0, len(rows) - 1, min(n_each, len(rows))).astype(int)]
         chosen[label] = tuple(samples.paths[row] for row in few)
@@ -144,23 +144,31 @@ def read_pictures(
         **read_by_path(table, sampled, side=SAMPLE_SIDE, quality=LARGE_QUALITY),
         **read_by_path(table, shown, side=LARGE_SIDE, quality=LARGE_QUALITY),
     }
-    n_missing = sum(thumbnail is None for thumbnail in thumbnails)
-    notes = []
-    if n_missing:
-        notes.append(
-            f"{n_missing:,} of {len(paths):,} pictures are missing: the files in {table.root} are "
-            "gone or no longer what was extracted."
-        )
+    missing = {path for path, found in zip(paths, thumbnails, strict=True) if found is None}
+    missing |= {path for path in (*sampled, *shown) if path not in large}
+    notes = [say_missing(len(missing), len({*paths, *sampled, *shown}), table.root)]
     if n_left_out:
         notes.append(
             f"{n_left_out:,} of {len(paths):,} small pictures were left out, so that the page "
-            "stays small; mistakes have theirs."
+            "stays small; mistakes come first."
         )
+    if len(table.class_names) > MAX_SAMPLED_CLASSES:
+        notes.append(f"Samples are shown of the first {MAX_SAMPLED_CLASSES:,} classes.")
     return Pictures(
         small=small,
         large=large,
         sizes=_summarise_sizes([each.size for each in thumbnails if each is not None]),
-        notes=tuple(notes),
+        notes=tuple(note for note in notes if note),
+    )
+
+
+def say_missing(n_missing: int, n_wanted: int, root: str) -> str:
+    """Return what to say of images that are not there to be shown; nothing if all are."""
+    if not n_missing:
+        return ""
+    return (
+        f"{n_missing:,} of {n_wanted:,} images cannot be shown: their files in {root} are gone or "
+        "no longer what was extracted."
     )
 
 

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from pipeline import plots
 from pipeline.durable import write_file
 from pipeline.errors import ClassifierError, ImageDecodeError
-from pipeline.images import Geometry, decode_image, read_checked
+from pipeline.images import examine_image, read_checked
+from pipeline.images.geometry import Fitted
 from pipeline.showing.drawings import draw_curves
 from pipeline.showing.evidence import Evidence, find_samples, read_evidence
 from pipeline.showing.maps import draw_maps
-from pipeline.showing.pictures import choose_rows
+from pipeline.showing.pictures import choose_rows, find_least_certain
 
 N_ERRORS = 12
-_SEEN = Geometry(size=224, resize="crop", interpolation="bilinear")
+SIDE = 224
 
 
 def write_figures(
@@ -67,7 +68,7 @@ def _draw(evidence: Evidence, compute_maps: Sequence[str]) -> Iterator[tuple[str
     yield "per_class", plots.draw_per_class(report.per_class)
     for name, (figure, _) in draw_curves(report, evidence.rows).items():
         yield name, figure
-    rows, _ = choose_rows(evidence)
+    rows, _ = choose_rows(evidence, find_least_certain(evidence))
     for drawn in draw_maps(evidence, rows, compute=compute_maps):
         shown = rows[drawn.rows]
         figure = plots.draw_map(
@@ -85,7 +86,7 @@ def _draw(evidence: Evidence, compute_maps: Sequence[str]) -> Iterator[tuple[str
 
 
 def _read_errors(evidence: Evidence) -> tuple[list[NDArray[np.uint8]], list[str]]:
-    """Return the most confident mistakes, as the network saw them, and what to write above."""
+    """Return the most confident mistakes, the whole images, and what to write above."""
     samples, images, titles = evidence.samples, [], []
     if samples is None:
         return [], []
@@ -96,7 +97,7 @@ def _read_errors(evidence: Evidence) -> tuple[list[NDArray[np.uint8]], list[str]
         if data is None:
             continue
         try:
-            images.append(decode_image(data, _SEEN))
+            images.append(examine_image(data, [Fitted(side=SIDE)]).pixels[0])
         except ImageDecodeError:
             continue
         titles.append(f"{mistake['true']}\n→ {mistake['predicted']}")

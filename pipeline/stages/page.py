@@ -9,13 +9,14 @@ from typing import Any
 
 from pipeline.artifacts import load_model, save_page
 from pipeline.durable import write_file
-from pipeline.errors import CacheLockedError, ClassifierError
+from pipeline.errors import ClassifierError
 from pipeline.page import render_comparison, render_page
+from pipeline.projection import NAMES
 from pipeline.ranking import CommonRows, store_of
-from pipeline.records import OnProgress
+from pipeline.records import OnProgress, PageContent
 from pipeline.showing.comparison import gather_comparison
 from pipeline.showing.content import gather_page
-from pipeline.showing.evidence import read_evidence
+from pipeline.showing.evidence import Evidence, read_evidence
 from pipeline.showing.explaining import OpenMaps
 
 
@@ -26,18 +27,12 @@ class Page:
     Attributes
     ----------
     path : Path
-    n_bytes : int
     notes : tuple of str
-        What is missing from it.
+        What is missing from it, and why.
     """
 
     path: Path
-    n_bytes: int
     notes: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON values."""
-        return {"path": str(self.path), "n_bytes": self.n_bytes, "notes": list(self.notes)}
 
 
 def write_page(
@@ -47,7 +42,7 @@ def write_page(
     compute_maps: Sequence[str] = ("pca",),
     find_maps: Sequence[str] = (),
     open_maps: OpenMaps | None = None,
-    notes: Sequence[str] = (),
+    gates: Sequence[Mapping[str, Any]] = (),
     on_progress: OnProgress | None = None,
 ) -> Page:
     """Write the page about a fit.
@@ -63,8 +58,8 @@ def write_page(
         "tsne", "umap".
     open_maps : callable, optional
         Opens the network for explanations of the mistakes; without it there are none.
-    notes : sequence of str
-        What else to say in the page.
+    gates : sequence of mapping
+        What is demanded of the fit, judged; by default what was demanded last.
     on_progress : callable, optional
         Called with (pictures read, pictures in all).
 
@@ -74,12 +69,9 @@ def write_page(
         If the fit or its store cannot be read, or the page cannot be written.
     """
     evidence = read_evidence(folder)
-    classifier, unexplained = None, ""
-    if open_maps is not None:
-        try:
-            classifier = load_model(folder, force=True).classifier
-        except ClassifierError as exc:
-            unexplained = f"The mistakes are not explained: {exc}"
+    if gates:
+        evidence = replace(evidence, report=replace(evidence.report, gates=tuple(gates)))
+    classifier, refused = _load_classifier(evidence, open_maps)
     content = gather_page(
         evidence,
         compute_maps=compute_maps,
@@ -88,18 +80,45 @@ def write_page(
         open_maps=open_maps,
         on_progress=on_progress,
     )
-    said = [*content.notes, *([unexplained] if unexplained else []), *notes]
-    html = render_page(replace(content, notes=tuple(said)))
+    notes = [*content.notes, refused, _say_what_else(content, is_explained=open_maps is not None)]
+    content = replace(content, notes=tuple(note for note in notes if note))
+    html = render_page(content)
     try:
-        path = save_page(folder, html) if to is None else _write(to, html)
-    except CacheLockedError:
-        raise
+        if to is None:
+            path = save_page(folder, html, files=evidence.info["files"])
+        else:
+            path = to
+            write_file(to, html.encode())
     except OSError as exc:
         raise ClassifierError(
             f"The page could not be written to {to or folder}: {exc}. Name another place: "
             "report --html --to FILE."
         ) from exc
-    return Page(path=path, n_bytes=len(html.encode()), notes=tuple(content.notes))
+    return Page(path=path, notes=content.notes)
+
+
+def _load_classifier(evidence: Evidence, open_maps: OpenMaps | None) -> tuple[Any, str]:
+    """Return what is to be explained, and why it cannot be."""
+    if open_maps is None or not evidence.report.mistakes:
+        return None, ""
+    try:
+        # One that missed a gate is looked at all the same.
+        loaded = load_model(evidence.folder, force=not evidence.info["usable"])
+    except ClassifierError as exc:
+        return None, f"The mistakes are not explained: {exc}"
+    return loaded.classifier, ""
+
+
+def _say_what_else(content: PageContent, *, is_explained: bool) -> str:
+    """Return what `report --html` would add; nothing if all is there, or there are no images."""
+    missing = []
+    if content.maps and NAMES["tsne"] not in {drawn.method for drawn in content.maps}:
+        missing.append(f"a map by {NAMES['tsne']}")
+    if content.maps and content.report.mistakes and not is_explained:
+        missing.append("what spoke for the mistakes")
+    if not missing:
+        return ""
+    return f"Not in this page, since it takes longer: {' and '.join(missing)}. Run: report --html"
 
 
 def write_comparison(
@@ -142,9 +161,4 @@ def write_comparison(
             f"The page could not be written to {to}: {exc}. Name another place: compare --html "
             "--to FILE."
         ) from exc
-    return to
-
-
-def _write(to: Path, html: str) -> Path:
-    write_file(to, html.encode())
     return to

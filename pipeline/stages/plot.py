@@ -32,6 +32,7 @@ from pipeline.views import average_views, count_views
 
 N_IMAGES = 24
 MAX_POINTS = 10_000
+MAX_COMPARED = 20_000
 GRID_SIDE, LARGE_SIDE = 224, 640
 """Pixels of the longer side of images in a grid, and of one that stands alone."""
 
@@ -184,7 +185,7 @@ def _find_row(stored: StoredRows, image: str) -> int:
     try:
         row = stored.paths.index(image if image in stored.paths else named)
     except ValueError:
-        near = difflib.get_close_matches(image, stored.paths, n=3, cutoff=0.5)
+        near = _find_similar(image, stored.paths)
         hint = f"Did you mean {_list_names(near)}?" if near else f"There is {stored.paths[0]!r}."
         raise ConfigError(
             f"{stored.path} has no image {printable(image)!r}. Paths count from "
@@ -195,6 +196,14 @@ def _find_row(stored: StoredRows, image: str) -> int:
             f"{image!r} was skipped and has no values: {stored.path.stem}.skipped.csv says why."
         )
     return row
+
+
+def _find_similar(image: str, paths: Sequence[str]) -> list[str]:
+    """Return up to three paths like one: of the same file name, or of some with similar letters."""
+    name = image.rpartition("/")[2]
+    same = [path for path in paths if path.rpartition("/")[2] == name]
+    # Comparing letters takes 30 µs a path.
+    return same[:3] or difflib.get_close_matches(image, paths[:MAX_COMPARED], n=3, cutoff=0.5)
 
 
 def _list_names(names: Sequence[str]) -> str:

@@ -55,6 +55,8 @@ def report(
 def find_fit(store: Path, config: FitConfig, gates: Gates | None = None) -> FitResult | None:
     """Return the fit of `config` on a store's values if it is there, and make it the newest.
 
+    Its page counts as missing if other things are demanded of the fit now.
+
     Only the store's own account of its content is read: the fit was made from values that were
     checked then. What is demanded of it now is written into it, so that it is usable or not.
 
@@ -76,12 +78,12 @@ def find_fit(store: Path, config: FitConfig, gates: Gates | None = None) -> FitR
     gates = gates or Gates()
     check_gates(gates, found.class_names)
     judged = judge(gates, found.to_dict())
+    page = _find_page(folder)
     with contextlib.suppress(OSError):  # a read-only cache: the exit code says it all the same
-        mark_gates(folder, judged)
+        if mark_gates(folder, judged):
+            page = None  # it says what was demanded before
     mark_used(folder)
-    return FitResult(
-        report=replace(found, gates=judged), folder=folder, reused=True, page=_find_page(folder)
-    )
+    return FitResult(report=replace(found, gates=judged), folder=folder, reused=True, page=page)
 
 
 def _find_page(folder: Path) -> Path | None:

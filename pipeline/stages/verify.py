@@ -16,10 +16,7 @@ from pipeline.errors import CacheCorruptError, CacheError, CacheMismatchError
 from pipeline.extraction.attempts import halve_until_it_fits
 from pipeline.extraction.filling import Filled, OnNote, fill
 from pipeline.extraction.job import ExtractJob, OpenEngine
-from pipeline.extraction.settings import settings_of
 from pipeline.records import OnProgress
-
-__all__ = ["repair", "settings_of", "verify"]
 
 
 def verify(store: Path, *, on_progress: OnProgress | None = None) -> Verification:

@@ -32,9 +32,9 @@ def unfitted(clf, y):
 
 
 def decisions(classifier, X, n_classes):
-    """One column a class, in float64, whatever the classifier says of two."""
+    """One column a class, in float64; two classes share what the classifier says."""
     scores = classifier.decision_function(X.astype(np.float64))
-    return np.column_stack([-scores, scores]) if n_classes == 2 else scores
+    return np.column_stack([-scores, scores]) / 2 if n_classes == 2 else scores
 
 
 def assert_explains(head, X, expected):
@@ -91,6 +91,17 @@ def test_a_class_that_was_never_seen_is_never_the_answer(n_seen):
     assert np.flatnonzero(np.isfinite(head.constants)).tolist() == seen.tolist()
     scores = X.astype(np.float64) @ head.weights[seen].T + head.constants[seen]
     np.testing.assert_allclose(scores, decisions(classifier, X, n_seen), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_of_logistic_regression_differences_are_logarithms_of_ratios(n_classes):
+    X, y = table_of(n_classes)
+    classifier, _ = fit_classifier(unfitted("logreg", y), X, y)
+    head = linear_head(classifier, n_classes=n_classes)
+    scores = X.astype(np.float64) @ head.weights.T + head.constants
+    logarithms = classifier.predict_log_proba(X.astype(np.float64))
+    expected = logarithms[:, 1] - logarithms[:, 0]
+    np.testing.assert_allclose(scores[:, 1] - scores[:, 0], expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("clf", ["svm", "mlp", "knn"])

@@ -25,11 +25,12 @@ from pipeline.errors import (
     CacheNotFoundError,
 )
 from pipeline.extraction.preparing import prepare
+from pipeline.extraction.settings import settings_of
 from pipeline.records import FORMAT_VERSION
 from pipeline.stages.extract import extract
 from pipeline.stages.fit import fit
 from pipeline.stages.report import report
-from pipeline.stages.verify import repair, settings_of, verify
+from pipeline.stages.verify import repair, verify
 from tests.conftest import REPOSITORY, TINTS, MeanColourEngine, save_photo
 from tests.faults.harness import files_of
 from tests.test_cli import SMALL, run

@@ -141,10 +141,7 @@ def _paths_of(report):
     yield from (f"mistakes.{k}.score" for k in range(len(report.mistakes)))
     yield from (f"label_errors.{k}.score" for k in range(len(report.label_errors)))
     yield from (f"confused_pairs.{k}.count" for k in range(min(20, len(report.confused_pairs))))
-    for name, keys in (
-        ("calibration", ("low", "high", "n", "confidence", "accuracy")),
-        ("gates", ("least", "found")),
-    ):
+    for name, keys in (("calibration", ("low", "high", "n", "confidence", "accuracy")),):
         yield from (f"{name}.{k}.{key}" for k in range(len(fields[name])) for key in keys)
     for name, keys in (
         ("tuning", ("values", "means", "stds")),
@@ -281,7 +278,8 @@ def test_only_hashed_scripts_can_run(any_page):
     ]
     allowed = " ".join(f"'sha256-{each}'" for each in hashes)
     assert rules == (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src " + allowed
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+        f"{allowed}; base-uri 'none'; form-action 'none'"
     )
 
 

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from pipeline.ranking import CommonRows
+from pipeline.showing import comparison as module
 from pipeline.showing.comparison import gather_comparison
 from pipeline.showing.evidence import read_evidence
 
@@ -31,6 +34,13 @@ def make_fits(folder, **changes):
     return [{**fit, **common} for fit in fits]
 
 
+@pytest.fixture(autouse=True)
+def no_info(monkeypatch, request):
+    """Fits of which nothing is kept, but where a real one is asked for."""
+    if "fitted" not in request.fixturenames:
+        monkeypatch.setattr(module, "read_info", lambda folder: {"content_sha256": ""})
+
+
 @pytest.fixture
 def content(tmp_path):
     fits = make_fits(tmp_path / "x.fits" / "svm-01234567")
@@ -53,7 +63,7 @@ def test_disagreements_begin_with_what_the_best_alone_gets_wrong(content):
 def test_a_store_that_is_gone_only_costs_the_pictures(content):
     assert content.pictures == {}
     assert content.notes[0] == "said"
-    assert "The pictures are missing" in content.notes[1]
+    assert "The images and the map are missing" in content.notes[1]
 
 
 def test_pictures_are_of_the_disagreements(fitted):
@@ -62,6 +72,15 @@ def test_pictures_are_of_the_disagreements(fitted):
     found = gather_comparison(make_fits(fitted), make_rows(paths), dataset="photos", root="/p")
     assert set(found.pictures) == {each.path for each in found.disagreements}
     assert found.notes == ()
+
+
+def test_disputed_images_that_changed_are_counted(fitted):
+    evidence = read_evidence(fitted)
+    paths = evidence.rows.paths[:7]
+    (Path(evidence.samples.root) / paths[2]).unlink()
+    found = gather_comparison(make_fits(fitted), make_rows(paths), dataset="photos", root="/p")
+    assert len(found.pictures) == 2
+    assert found.notes[0].startswith("1 of 3 images cannot be shown")
 
 
 def test_the_front_is_what_nothing_beats_in_both(content):

@@ -3,7 +3,7 @@ import pytest
 
 from pipeline.artifacts import mark_gates, read_report
 from pipeline.cache import read_features
-from pipeline.errors import ArtifactTamperedError, ClassifierNotFoundError
+from pipeline.errors import ArtifactTamperedError, CacheError, ClassifierNotFoundError
 from pipeline.showing import evidence as module
 from pipeline.showing.evidence import find_samples, read_evidence, read_values
 
@@ -56,9 +56,8 @@ def test_no_fit(tmp_path):
 
 
 def test_predictions_of_other_classes_are_refused(fitted, monkeypatch):
-    monkeypatch.setattr(
-        module, "read_file", lambda folder, name: b"path,label,prediction,split\r\n"
-    )
+    csv = b"path,label,prediction,split\r\n"
+    monkeypatch.setattr(module, "read_vouched", lambda folder, name, info: csv)
     with pytest.raises(ArtifactTamperedError, match="not of the classes"):
         read_evidence(fitted)
 
@@ -74,3 +73,9 @@ def test_values_come_in_the_order_asked_for(fitted):
 def test_paths_that_a_store_lacks_have_no_row(fitted):
     samples = read_evidence(fitted).samples
     assert find_samples(samples, [samples.paths[5], "nowhere.jpg"]).tolist() == [5, -1]
+
+
+def test_rows_that_a_store_lacks_have_no_values(fitted):
+    evidence = read_evidence(fitted)
+    with pytest.raises(CacheError, match="does not have all test images"):
+        read_values(evidence.store, evidence.samples, np.array([0, -1]))

@@ -97,6 +97,18 @@ def test_what_spoke_for_the_answer_is_orange_and_what_spoke_against_it_blue(stor
         assert (left > 40 > -20 > right) if orange_left else (right > 40 > -20 > left)
 
 
+@pytest.mark.parametrize(("change", "n_left"), [(1.0, 2), (1.0001, 2), (2.0, 0), (1.2, 0)])
+def test_maps_that_do_not_add_up_to_the_margin_explain_nothing(store, change, n_left):
+    class Scaled(MeanColourMaps):
+        def compute(self, images):
+            (maps,) = super().compute(images)
+            return (maps * np.float32(change),)
+
+    found, reason = explain(store, [("red/0.jpg", 1, 0), ("green/1.jpg", 0, 1)], open_maps=Scaled)
+    assert len(found) == n_left
+    assert ("come out otherwise" in reason) == (n_left == 0)
+
+
 def test_the_margin_is_that_of_the_stored_values(store):
     table = read_features(store)
     head = linear_head(fitted(store), n_classes=2)
@@ -225,7 +237,7 @@ rows = [(path, 0, 1) for path in table.paths]
 found, reason = explain_rows(store, classifier, rows, open_maps=open_maps)
 assert reason == "", reason
 margins = np.array([found[path].margin for path in table.paths])
-expected = scores[:, 0] - scores[:, 1]
+expected = (scores[:, 0] - scores[:, 1]) / 2  # -s and s there
 print(np.abs(margins - expected).max() / np.abs(expected).max())
 print(sorted({"keras", "tensorflow", "jax", "torch"} & set(sys.modules)))
 """

@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -59,7 +60,19 @@ def test_an_image_that_changed_has_no_picture_and_that_is_said(fitted):
     found = read(evidence)
     assert 3 not in found.small
     assert path not in found.large
-    assert f"1 of {len(evidence.rows)} pictures are missing" in found.notes[0]
+    assert found.notes[0].startswith("1 of ")
+    assert "cannot be shown" in found.notes[0]
+
+
+def test_samples_that_are_gone_are_counted_too(fitted):
+    evidence = read_evidence(fitted)
+    samples = choose_samples(evidence, evidence.samples)
+    gone = [path for paths in samples.values() for path in paths][:5]
+    for path in gone:
+        (Path(evidence.samples.root) / path).unlink()
+    found = read(evidence, samples=samples)
+    assert not set(gone) & set(found.large)
+    assert found.notes[0].startswith("5 of ")
 
 
 def test_without_room_the_mistakes_keep_their_pictures(fitted, monkeypatch):
@@ -83,20 +96,23 @@ def test_without_a_store_there_are_none(fitted):
 class TestChooseRows:
     def test_all_if_there_is_room(self, fitted):
         evidence = read_evidence(fitted)
-        rows, note = choose_rows(evidence)
+        rows, note = choose_rows(evidence, np.array([3]))
         np.testing.assert_array_equal(rows, np.arange(len(evidence.rows)))
         assert note == ""
 
     @pytest.mark.parametrize(
-        ("room", "said"), [(10, "all 4 mistakes and a random part"), (3, "part of the 4 mistakes")]
+        ("room", "n_wrong", "said"), [(10, 4, "all 4 mistakes"), (4, 2, "some of the 4 mistakes")]
     )
-    def test_mistakes_first(self, fitted, monkeypatch, room, said):
+    def test_what_is_asked_for_comes_first_then_the_mistakes(
+        self, fitted, monkeypatch, room, n_wrong, said
+    ):
         evidence = with_answers(read_evidence(fitted), n_rows=30, wrong=[2, 9, 11, 29])
         monkeypatch.setattr(module, "MAX_ROWS", room)
-        rows, note = choose_rows(evidence)
+        rows, note = choose_rows(evidence, np.array([20, 4]))
         assert len(rows) == room
         assert (np.diff(rows) > 0).all()
-        assert len(set(rows.tolist()) & {2, 9, 11, 29}) == min(4, room)
+        assert {4, 20} <= set(rows.tolist())
+        assert len(set(rows.tolist()) & {2, 9, 11, 29}) == n_wrong
         assert said in note
         assert f"{room} of 30 test images" in note
 
@@ -105,8 +121,9 @@ def test_least_certain_are_right_answers_with_a_close_second(fitted):
     evidence = with_answers(read_evidence(fitted), n_rows=4, wrong=[1])
     scores = np.array([[0.6, 0.4, 0], [0.2, 0.5, 0.3], [0.5, 0.45, 0.05], [0.98, 0.02, 0]])
     evidence = replace(evidence, rows=replace(evidence.rows, scores=scores))
-    assert find_least_certain(evidence, np.arange(4)) == (2, 0, 3)
-    assert find_least_certain(evidence, np.array([2, 3])) == (0, 1)
+    assert find_least_certain(evidence).tolist() == [2, 0, 3]
+    alone = replace(evidence, rows=replace(evidence.rows, scores=scores[:, :1]))
+    assert find_least_certain(alone).tolist() == []
 
 
 def with_answers(evidence, *, n_rows, wrong):

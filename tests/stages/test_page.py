@@ -1,12 +1,18 @@
+import base64
+import io
 import json
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline import durable
-from pipeline.artifacts import page_path
+from pipeline.artifacts import mark_gates, page_path
 from pipeline.artifacts.leftovers import list_foreign
 from pipeline.errors import ClassifierError, ClassifierNotFoundError
+from pipeline.showing import pictures
 from pipeline.showing.evidence import read_evidence
 from pipeline.stages import figures as figures_stage
 from pipeline.stages import page as stage
@@ -21,11 +27,13 @@ def test_the_page_lies_with_the_fit_and_is_whole(fitted):
     page = write_page(fitted)
     assert page.path == page_path(fitted)
     html = page.path.read_text()
-    assert page.n_bytes == len(page.path.read_bytes())
     assert html.startswith("<!doctype html>")
     assert html.rstrip().endswith("</html>")
     assert "odd" in html  # the mistakes are shown
-    assert page.notes == ()
+    assert page.notes == (
+        "Not in this page, since it takes longer: a map by t-SNE and what spoke for the mistakes. "
+        "Run: report --html",
+    )
     assert list_foreign(fitted.parent) == []
 
 
@@ -44,9 +52,9 @@ def test_every_metric_in_it_is_in_metrics_json(fitted):
 
 
 def test_the_page_can_be_made_elsewhere(fitted, tmp_path):
-    page = write_page(fitted, to=tmp_path / "mail" / "me.html", notes=["Said by the caller."])
+    page = write_page(fitted, to=tmp_path / "mail" / "me.html")
     assert page.path == tmp_path / "mail" / "me.html"
-    assert "Said by the caller." in page.path.read_text()
+    assert page.path.read_text().startswith("<!doctype html>")
     assert not page_path(fitted).exists()
 
 
@@ -81,7 +89,47 @@ def test_a_classifier_that_cannot_be_loaded_only_costs_the_explanations(fitted, 
 
     monkeypatch.setattr(stage, "load_model", refuse)
     page = write_page(fitted, open_maps=lambda job: None)
-    assert "The mistakes are not explained: It is of another version." in page.path.read_text()
+    said = "The mistakes are not explained: It is of another version."
+    assert said in page.notes
+    assert said in page.path.read_text()
+
+
+def test_with_a_map_by_tsne_that_was_kept_only_the_explanations_are_missing(fitted):
+    write_page(fitted, compute_maps=("tsne",))
+    page = write_page(fitted, find_maps=("tsne",))
+    assert page.notes == (
+        "Not in this page, since it takes longer: what spoke for the mistakes. Run: report --html",
+    )
+
+
+def test_gates_are_those_of_the_caller_or_the_last(fitted):
+    gate = {"name": "accuracy", "least": 0.999, "found": 0.9, "met": False}
+    assert "Not met" not in write_page(fitted).path.read_text()
+    assert "Not met" in write_page(fitted, gates=[gate]).path.read_text()
+    mark_gates(fitted, [gate])
+    assert "Not met" in write_page(fitted).path.read_text()
+
+
+def test_a_cut_page_shows_rows_that_belong_together(fitted, monkeypatch):
+    monkeypatch.setattr(pictures, "MAX_ROWS", 26)
+    evidence = read_evidence(fitted)
+    data = json.loads(
+        re.search(r'id="page-data">(.*?)</script>', write_page(fitted).path.read_text())[1]
+    )
+    place = {path: row for row, path in enumerate(evidence.rows.paths)}
+    said = data["rows"]
+    rows = [place[path] for path in said["paths"]]
+    assert len(rows) == 26
+    assert said["true"] == evidence.rows.y_true[rows].tolist()
+    assert said["predicted"] == evidence.rows.y_pred[rows].tolist()
+    assert len(data["thumbnails"]) == 26
+    for number, path in enumerate(said["paths"]):
+        shown = Image.open(io.BytesIO(base64.b64decode(data["thumbnails"][str(number)])))
+        whole = Image.open(Path(evidence.samples.root) / path)
+        means = [np.asarray(image.convert("RGB")).mean(axis=(0, 1)) for image in (shown, whole)]
+        np.testing.assert_allclose(*means, atol=8)
+    wrong = set(np.flatnonzero(~evidence.is_correct).tolist())
+    assert wrong <= set(rows)
 
 
 def test_two_classes_and_an_svm(photos, tmp_path):

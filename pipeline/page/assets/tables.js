@@ -52,7 +52,8 @@ function setUpSorting(table) {
 
 function sortRows(body, column, sign) {
   const collator = new Intl.Collator(undefined, { numeric: true });
-  const keyed = [...body.rows].map((row) => [sortKey(row.cells[column]), row]);
+  const isNumeric = body.parentElement.tHead.rows[0].cells[column].classList.contains("num");
+  const keyed = [...body.rows].map((row) => [sortKey(row.cells[column], isNumeric), row]);
   keyed.sort(([a], [b]) => {
     if (a === null || b === null) return (a === null) - (b === null); // what is unknown comes last
     return sign * (typeof a === "number" ? a - b : collator.compare(a, b));
@@ -60,7 +61,8 @@ function sortRows(body, column, sign) {
   body.append(...keyed.map(([, row]) => row));
 }
 
-function sortKey(cell) {
+function sortKey(cell, isNumeric) {
   const number = cell.querySelector("data");
-  return number ? JSON.parse(number.value) : cell.textContent;
+  if (number) return JSON.parse(number.value);
+  return isNumeric ? null : cell.textContent;
 }
