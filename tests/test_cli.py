@@ -383,6 +383,28 @@ class TestPagesAndFigures:
         assert run("fit", "--clf", "logreg", cwd=folder).returncode == 0
         assert page.stat().st_mtime_ns == before
 
+    def test_a_page_is_made_again_with_all_of_it_when_other_things_are_demanded(self, fitted):
+        folder, _ = fitted
+        words = ("fit", "--clf", "ridge", "--seed", "9", "--json")
+        page = folder / json.loads(run(*words, cwd=folder).stdout)["page"]
+        assert "was demanded" not in page.read_text()
+        done = run(*words, "--min-accuracy", "0.01", cwd=folder)
+        assert json.loads(done.stdout)["page"] is not None
+        assert "Met:" in page.read_text()
+        assert run(*words, cwd=folder).returncode == 0
+        assert "Met:" not in page.read_text()
+
+    @pytest.mark.parametrize("error", [MemoryError(), OSError(5, "Input/output error")])
+    def test_a_fit_is_made_whatever_becomes_of_its_page(self, fitted, monkeypatch, capsys, error):
+        def fail(*args, **kwargs):
+            raise error
+
+        monkeypatch.setattr("pipeline.stages.page.write_page", fail)
+        folder, _ = fitted
+        result = FitResult(report=make_report(), folder=folder, reused=False)
+        assert fits._make_quick_page(Terminal(), result) is result
+        assert "There is no page:" in capsys.readouterr().err
+
     def test_report_makes_a_page_with_everything(self, fitted, tmp_path):
         folder, _ = fitted
         done = run("report", "--to", tmp_path / "new" / "page.html", cwd=folder)

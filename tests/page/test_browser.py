@@ -158,6 +158,12 @@ def test_a_comparison_opens_and_sorts(open_page, name):
     for expected in ([0.95, 0.925, 0.9], [0.9, 0.925, 0.95]):
         page.locator("#fit-table .sort").nth(1).click()
         assert cells.evaluate_all(accuracies) == pytest.approx(expected)
+    for expected in (["-0.025", "-0.05", "best"], ["-0.05", "-0.025", "best"]):  # the best is none
+        page.locator("#fit-table .sort").nth(2).click()
+        texts = page.locator("#fit-table td:nth-child(3)").evaluate_all(
+            "(cells) => cells.map((each) => each.querySelector('data')?.value ?? each.textContent)"
+        )
+        assert [text[:6].rstrip("0") for text in texts] == expected
 
 
 def test_fault_57_what_is_injected_does_not_run(open_page):
