@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "pipeline"
 LAYERS = (
     ("errors", "__init__"),
-    ("config", "records", "durable", "machine"),
+    ("config", "records", "durable", "machine", "palette"),
     ("download", "views", "gates"),
     (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),

@@ -122,6 +122,8 @@ class PageContent:
         Term and value: recipe, versions, hashes, times.
     commands : tuple of str
         The command lines that make it again.
+    unexplained : str
+        Why mistakes are not explained, or some are not; empty if nothing is to be said.
     notes : tuple of str
         What is missing from the page, or was left out of it, and why.
     """
@@ -139,6 +141,7 @@ class PageContent:
     skipped: tuple[tuple[str, str], ...] = ()
     provenance: tuple[tuple[str, str], ...] = ()
     commands: tuple[str, ...] = ()
+    unexplained: str = ""
     notes: tuple[str, ...] = ()
 
 

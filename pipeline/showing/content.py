@@ -71,7 +71,7 @@ def gather_page(
             open_maps=open_maps,
         )
     skipped, more_skipped = _read_skipped(evidence)
-    notes = (evidence.problem, left_out, *pictures.notes, unexplained, more_skipped)
+    notes = (evidence.problem, left_out, *pictures.notes, more_skipped)
     return PageContent(
         report=report,
         rows=_take(evidence.rows, rows),
@@ -86,6 +86,7 @@ def gather_page(
         skipped=skipped,
         provenance=list_provenance(evidence),
         commands=list_commands(evidence),
+        unexplained=unexplained,
         notes=tuple(note for note in notes if note),
     )
 

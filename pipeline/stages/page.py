@@ -80,8 +80,12 @@ def write_page(
         open_maps=open_maps,
         on_progress=on_progress,
     )
-    notes = [*content.notes, refused, _say_what_else(content, is_explained=open_maps is not None)]
-    content = replace(content, notes=tuple(note for note in notes if note))
+    notes = [*content.notes, _say_what_else(content, is_explained=open_maps is not None)]
+    content = replace(
+        content,
+        unexplained=refused or content.unexplained,
+        notes=tuple(note for note in notes if note),
+    )
     html = render_page(content)
     try:
         if to is None:
@@ -94,7 +98,8 @@ def write_page(
             f"The page could not be written to {to or folder}: {exc}. Name another place: "
             "report --html --to FILE."
         ) from exc
-    return Page(path=path, notes=content.notes)
+    unexplained = (content.unexplained,) if content.unexplained else ()
+    return Page(path=path, notes=(*unexplained, *content.notes))
 
 
 def _load_classifier(evidence: Evidence, open_maps: OpenMaps | None) -> tuple[Any, str]:
