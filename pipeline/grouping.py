@@ -52,7 +52,7 @@ def group_table(table: Table, group_by: str) -> tuple[Table, tuple[str, ...]]:
     if re.fullmatch(r"\w+", group_by):
         _check_word(table, file, group_by)
     grouped = assign_groups(table, match_groups(table.paths, group_by))
-    return grouped, tuple(_describe(grouped, f"by {group_by!r} in the paths"))
+    return grouped, tuple(_describe(grouped, f"by '{group_by}' in the paths"))
 
 
 def _check_own(table: SampleTable) -> None:

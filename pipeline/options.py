@@ -584,6 +584,17 @@ def gates(*, min_accuracy: MinAccuracyArg = None, min_recall: MinRecallArg = Non
     return Gates(min_accuracy=min_accuracy, min_recall=dict(map(_parse_recall, min_recall or ())))
 
 
+def plotted_store(
+    *,
+    cache: PlottedStoreArg = None,
+    dataset: OfDatasetArg = None,
+    model: OfModelArg = None,
+    cache_dir: CacheDirArg = EXTRACT.cache_dir,
+) -> dict[str, Any]:
+    """Return which store is asked for; the parameters are its flags."""
+    return {"name": cache, "dataset": dataset, "model": model, "cache_dir": cache_dir}
+
+
 def _parse_recall(text: str) -> tuple[str, float]:
     name, equals, share = text.rpartition("=")
     try:

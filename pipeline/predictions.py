@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pipeline.records import AnsweredRows, csv_name, csv_path
 
 _TEXT_COLUMNS = ("path", "label", "prediction", "split")
+_EXACT = "%.9g"  # tells all float32 apart, so that what is ranked by them is ranked the same again
 
 
 def format_predictions(
@@ -54,7 +55,7 @@ def format_predictions(
         numbers = pd.DataFrame(scores, columns=[f"score:{name}" for name in class_names])
         frame = pd.concat([pd.DataFrame(columns, dtype=object), numbers], axis=1)
         # RFC 4180's line ends; with others a lone \r in a name would not be quoted.
-        text = frame.to_csv(index=False, float_format="%.6g", lineterminator="\r\n")
+        text = frame.to_csv(index=False, float_format=_EXACT, lineterminator="\r\n")
     return text.encode("utf-8", "surrogateescape")
 
 

@@ -433,7 +433,11 @@ def _describe_fit(report: Report) -> str:
     words = [f"{report.fit_seconds:.1f} s"]
     if report.tuning is not None:
         words = [f"tuned in {report.tune_seconds:.1f} s", f"fitted in {words[0]}"]
-    words += [f"{name} = {value:g}" for name, value in settings["used"].items()]
+    words += [
+        f"{name} = {value:g}"
+        for name, value in settings["used"].items()
+        if isinstance(value, int | float)
+    ]
     if settings.get("class_weight"):
         words.append(f"class weight {settings['class_weight']}")
     return ", ".join(words)

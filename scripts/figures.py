@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 TARGET = REPOSITORY / "docs" / "figures"
 OF_THE_FIT = ("confusion", "per_class", "tsne", "calibration", "learning_curve")
 SHOWN_CLASS = "3"
-MAX_BYTES = 120_000
+MAX_BYTES = 150_000
 
 
 def run_pipeline(folder: Path) -> Path:

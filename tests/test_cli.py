@@ -325,6 +325,9 @@ class TestFitAndReport:
         fields = json.loads(run("fit", "--stream", "--json", cwd=folder).stdout)
         assert fields["settings"]["stream"] is True
         assert any("block by block" in note for note in fields["notes"])
+        for words in ((), ("--json",), ("--to", folder / "streamed.html", "--no-tsne")):
+            done = run("report", *words, cwd=folder)
+            assert done.returncode == 0, done.stderr
         done = run("fit", "--stream", "--clf", "knn", cwd=folder)
         assert done.returncode == 2
         assert "--stream" in done.stderr
@@ -412,9 +415,11 @@ class TestPagesAndFigures:
         assert f"Page: {tmp_path / 'new' / 'page.html'}" in done.stderr.replace("\n", "")
         html = (tmp_path / "new" / "page.html").read_text()
         assert "t-SNE" in html
+        assert "Not in this page" not in html
         quick = ("--no-tsne", "--no-explain")
         done = run("report", "--html", *quick, "--to", tmp_path / "quick.html", cwd=folder)
-        assert "t-SNE" not in (tmp_path / "quick.html").read_text()
+        missing = "Not in this page, since it takes longer: a map by t-SNE"
+        assert missing in (tmp_path / "quick.html").read_text()
 
     def test_report_draws_figures(self, fitted, tmp_path):
         folder, _ = fitted

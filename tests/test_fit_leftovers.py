@@ -5,9 +5,10 @@ from pipeline import durable
 from pipeline.artifacts.leftovers import (
     count_fits,
     list_foreign,
+    list_half_made,
     list_partial_fits,
     remove_fits,
-    remove_partial_fits,
+    remove_half_made,
 )
 from pipeline.cache import find_leftovers
 from pipeline.config import FitConfig
@@ -39,8 +40,19 @@ def test_half_made_fits_go_and_whole_ones_stay(fits):
     (partial / "model.json").touch()
     assert list_partial_fits(fits) == [partial]
     assert count_fits(fits.with_suffix(".zarr")) == 2
-    remove_partial_fits(fits)
+    remove_half_made(fits)
     assert not partial.exists()
+    assert count_fits(fits.with_suffix(".zarr")) == 2
+
+
+def test_half_made_pages_and_maps_go_too(fits):
+    (fit,) = [path for path in fits.iterdir() if path.name.startswith("knn-")]
+    left = [fit / ".report.html.01234567.partial", fits / ".map-tsne-01234567.map.89abcdef.partial"]
+    for path in left:
+        path.touch()
+    assert sorted(list_half_made(fits)) == sorted(left)
+    remove_half_made(fits)
+    assert not any(path.exists() for path in left)
     assert count_fits(fits.with_suffix(".zarr")) == 2
 
 
@@ -84,7 +96,7 @@ def test_fault_28_links_are_foreign_and_not_followed(tmp_path, fits):
 
 def test_nothing_goes_while_a_fit_is_written(fits):
     with filelock.FileLock(fits / ".lock"):
-        for remove_them in (remove_fits, remove_partial_fits):
+        for remove_them in (remove_fits, remove_half_made):
             with pytest.raises(CacheLockedError, match="being written"):
                 remove_them(fits)
     assert count_fits(fits.with_suffix(".zarr")) == 2

@@ -52,7 +52,7 @@ def test_a_word_without_its_table_asks_for_the_table(from_table):
 def test_an_expression_goes_to_the_paths_though_there_is_a_table(from_table):
     grouped, notes = group_table(from_table, r"^\d")
     assert grouped.group_names == ("0", "1")
-    assert notes == (r"4 images are in 2 groups by '^\\d' in the paths.",)
+    assert notes == (r"4 images are in 2 groups by '^\d' in the paths.",)
 
 
 def test_a_word_is_an_expression_where_there_never_was_a_table(table):

@@ -4,7 +4,7 @@ import io
 import numpy as np
 import pytest
 
-from pipeline.predictions import format_predictions, parse_predictions
+from pipeline.predictions import format_predictions, parse_answers, parse_predictions
 from pipeline.records import csv_name
 
 HOSTILE = (
@@ -99,3 +99,33 @@ def test_scores_of_minus_infinity_survive():
     frame = parse_predictions(content)
     assert frame["score:a"].tolist() == [-np.inf]
     assert frame["score:b"].tolist() == [0.25]
+
+
+def test_scores_that_differ_in_the_last_bit_of_float32_stay_apart():
+    base = np.float32(0.5)
+    scores = np.array([[base, np.nextafter(base, np.float32(1))]], np.float32)
+    content = format_predictions(
+        paths=["a.jpg"],
+        y_true=np.array([0]),
+        y_pred=np.array([1]),
+        split=["none"],
+        scores=scores,
+        class_names=("a", "b"),
+    )
+    found = parse_answers(content, class_names=("a", "b"))
+    np.testing.assert_array_equal(found.scores.astype(np.float32), scores)
+    assert (found.paths, found.y_true.tolist(), found.y_pred.tolist()) == (("a.jpg",), [0], [1])
+
+
+@pytest.mark.parametrize("class_names", [("a",), ("a", "c"), ("a", "b", "c")])
+def test_answers_of_other_classes_are_refused(class_names):
+    content = format_predictions(
+        paths=["a.jpg"],
+        y_true=np.array([1]),
+        y_pred=np.array([1]),
+        split=["none"],
+        scores=np.eye(2)[[1]],
+        class_names=("a", "b"),
+    )
+    with pytest.raises((KeyError, ValueError)):
+        parse_answers(content, class_names=class_names)

@@ -257,3 +257,11 @@ def test_a_gate_that_was_missed_stands_out():
     table = make_table(spread=2.0)
     report = fit_table(table, FitConfig(), gates=Gates(min_accuracy=1.0)).report
     assert "at least 1 was demanded: not usable" in " ".join(printed(report).split())
+
+
+def test_what_a_streamed_fit_used_need_not_be_a_number():
+    used = {"C": 0.5, "class_weight": None, "n_passes": 12, "kind": "newton"}
+    report = report_of(2)
+    text = printed(replace(report, settings={**report.settings, "used": used}))
+    assert "C = 0.5, n_passes = 12" in " ".join(text.split())
+    assert "None" not in text

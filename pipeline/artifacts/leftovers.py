@@ -33,6 +33,12 @@ def list_partial_pages(folder: Path) -> list[Path]:
     return sorted(p for p in _list(folder) if _PARTIAL_PAGE.fullmatch(p.name))
 
 
+def list_half_made(fits: Path) -> list[Path]:
+    """Return all that killed commands left half made beside a store's fits and in them."""
+    pages = [page for fit in _list_fits(fits) for page in list_partial_pages(fit)]
+    return [*list_partial_fits(fits), *pages]
+
+
 def list_foreign(fits: Path) -> list[Path]:
     """Return what lies in the folder of a store's fits, or in a fit, and is not a fit's."""
     found = set(_list_fits(fits))
@@ -45,8 +51,8 @@ def list_foreign(fits: Path) -> list[Path]:
     return sorted([*beside, *within])
 
 
-def remove_partial_fits(fits: Path) -> None:
-    """Remove what killed fits left half made.
+def remove_half_made(fits: Path) -> None:
+    """Remove what killed commands left half made beside a store's fits and in them.
 
     Raises
     ------
@@ -55,7 +61,7 @@ def remove_partial_fits(fits: Path) -> None:
     OSError
     """
     with lock_fits(fits):
-        for path in list_partial_fits(fits):
+        for path in list_half_made(fits):
             remove(path)
 
 

@@ -167,6 +167,9 @@ def show_fits(terminal: Terminal, results: list[FitResult], *, as_json: bool) ->
         [result.to_dict() for result in results],
         as_json=as_json,
     )
+    for result in results:
+        if result.page is not None:
+            terminal.note(f"Page of {result.report.clf}: {result.page}")
     terminal.note("Next: report (the best in cross-validation), or pipeline compare")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline import options
 from pipeline.cli import steps
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from pipeline.plots import Figure
 
 
-@add_command([plot_app], "images")
+@add_command([plot_app], "images", store=options.plotted_store)
 def plot_images_command(
     terminal: Terminal,
+    store: dict[str, Any],
     *,
-    cache: options.PlottedStoreArg = None,
-    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     limit: options.NImagesArg = 24,
     seed: options.SeedArg = options.FIT.seed,
     to: options.FigureToArg = None,
@@ -33,15 +32,14 @@ def plot_images_command(
     from pipeline.stages.plot import plot_images
 
     draw = partial(plot_images, limit=limit, seed=seed)
-    _plot(terminal, "images", draw, steps.choose_store(cache_dir, cache), to, as_json=json)
+    _plot(terminal, "images", draw, steps.choose_store(**store), to, as_json=json)
 
 
-@add_command([plot_app], "values")
+@add_command([plot_app], "values", store=options.plotted_store)
 def plot_values_command(
     terminal: Terminal,
+    store: dict[str, Any],
     *,
-    cache: options.PlottedStoreArg = None,
-    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     image: options.ImagePathArg = None,
     to: options.FigureToArg = None,
     json: options.JsonArg = False,
@@ -50,15 +48,14 @@ def plot_values_command(
     from pipeline.stages.plot import plot_values
 
     draw = partial(plot_values, image=image)
-    _plot(terminal, "values", draw, steps.choose_store(cache_dir, cache), to, as_json=json)
+    _plot(terminal, "values", draw, steps.choose_store(**store), to, as_json=json)
 
 
-@add_command([plot_app], "pca")
+@add_command([plot_app], "pca", store=options.plotted_store)
 def plot_pca_command(
     terminal: Terminal,
+    store: dict[str, Any],
     *,
-    cache: options.PlottedStoreArg = None,
-    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     limit: options.MaxPointsArg = 10_000,
     seed: options.SeedArg = options.FIT.seed,
     to: options.FigureToArg = None,
@@ -68,15 +65,14 @@ def plot_pca_command(
     from pipeline.stages.plot import plot_map
 
     draw = partial(plot_map, method="pca", limit=limit, seed=seed)
-    _plot(terminal, "pca", draw, steps.choose_store(cache_dir, cache), to, as_json=json)
+    _plot(terminal, "pca", draw, steps.choose_store(**store), to, as_json=json)
 
 
-@add_command([plot_app], "tsne")
+@add_command([plot_app], "tsne", store=options.plotted_store)
 def plot_tsne_command(
     terminal: Terminal,
+    store: dict[str, Any],
     *,
-    cache: options.PlottedStoreArg = None,
-    cache_dir: options.CacheDirArg = options.EXTRACT.cache_dir,
     limit: options.MaxPointsArg = 10_000,
     seed: options.SeedArg = options.FIT.seed,
     to: options.FigureToArg = None,
@@ -86,7 +82,7 @@ def plot_tsne_command(
     from pipeline.stages.plot import plot_map
 
     draw = partial(plot_map, method="tsne", limit=limit, seed=seed)
-    _plot(terminal, "tsne", draw, steps.choose_store(cache_dir, cache), to, as_json=json)
+    _plot(terminal, "tsne", draw, steps.choose_store(**store), to, as_json=json)
 
 
 def _plot(

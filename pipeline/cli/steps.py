@@ -76,11 +76,27 @@ def open_engine(job: ExtractJob, *, keep: bool = True) -> Engine:
         return opening.open_engine(job, keep=keep)
 
 
-def choose_store(cache_dir: Path, name: str | None) -> Path:
-    """Return a store by path, name or beginning of its key; by default the last one used."""
+def choose_store(
+    cache_dir: Path,
+    name: str | None = None,
+    *,
+    dataset: str | None = None,
+    model: str | None = None,
+) -> Path:
+    """Return a store by path, name or beginning of its key; by default the last one used.
+
+    Parameters
+    ----------
+    cache_dir : Path
+    name : str, optional
+    dataset, model : str, optional
+        Of what it must be, if it is not named.
+    """
     from pipeline.cache import find_store, resolve_store
 
-    return find_store(cache_dir) if name is None else resolve_store(cache_dir, name)
+    if name is not None:
+        return resolve_store(cache_dir, name)
+    return find_store(cache_dir, **named(dataset, model))
 
 
 def named(dataset: str | None, model: str | None) -> dict[str, str | None]:

@@ -9,10 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.page.pictures import encode_picture
+from pipeline.palette import CLASS_COLOURS
 from pipeline.records import AnsweredRows, PageContent, ScatterMap, printable
 
 _DIGITS = 4
-"""Significant digits of a score or a point."""
+"""Significant digits of a point."""
+_SCORE_DIGITS = 12
+"""Decimals of a score: as many as `formats` looks at, so that both write it alike."""
 
 
 def describe_content(content: PageContent) -> dict[str, Any]:
@@ -25,6 +28,7 @@ def describe_content(content: PageContent) -> dict[str, Any]:
     return {
         "names": [printable(name) for name in report.class_names],
         "kind": report.score_kind,
+        "colours": list(CLASS_COLOURS),
         "cells": [
             number
             for i, row in enumerate(report.confusion_matrix)
@@ -64,9 +68,9 @@ def _describe_rows(rows: AnsweredRows) -> dict[str, Any]:
         "paths": [printable(path) for path in rows.paths],
         "true": rows.y_true.tolist(),
         "predicted": rows.y_pred.tolist(),
-        "score": _round(rows.scores[places, rows.y_pred]),
+        "score": _round_scores(rows.scores[places, rows.y_pred]),
         "other": others.tolist(),
-        "otherScore": _round(rows.scores[places, others]),
+        "otherScore": _round_scores(rows.scores[places, others]),
     }
 
 
@@ -79,6 +83,12 @@ def _describe_map(drawn: ScatterMap) -> dict[str, Any]:
         "axes": [printable(axis) for axis in drawn.axes],
         "note": printable(drawn.note),
     }
+
+
+def _round_scores(values: NDArray[np.floating]) -> list[float | None]:
+    return [
+        round(value, _SCORE_DIGITS) if math.isfinite(value) else None for value in values.tolist()
+    ]
 
 
 def _round(values: NDArray[np.floating]) -> list[float | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 NOTHING = "–"
@@ -10,6 +11,7 @@ NOTHING = "–"
 
 _BLANK = "\N{NO-BREAK SPACE}"
 _MORE_DIGITS = 3
+_CERTAIN_DIGITS = 12  # what is beyond them comes of how a mean was added up
 
 
 def format_value(value: float | None, how: str) -> str:
@@ -25,7 +27,7 @@ def format_value(value: float | None, how: str) -> str:
 
 
 def _bare_percent(share: float) -> str:
-    return _shorten(100 * share, digits=1, ends=(0, 100))
+    return _shorten(100 * _exact(share), digits=1, ends=(0, 100))
 
 
 def _percent(share: float) -> str:
@@ -37,7 +39,7 @@ def _count(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return _shorten(value, digits=3, ends=(0, 1)).replace("-", "−")
+    return _shorten(_exact(value), digits=3, ends=(0, 1)).replace("-", "−")
 
 
 def _decision(value: float) -> str:
@@ -66,13 +68,24 @@ def _seconds(value: float) -> str:
     return f"{value:,.{digits}f}{_BLANK}s"
 
 
-def _shorten(value: float, *, digits: int, ends: tuple[int, int]) -> str:
+def _exact(value: float) -> Decimal:
+    return Decimal(repr(round(float(value), _CERTAIN_DIGITS)))
+
+
+def _fix(value: Decimal, digits: int) -> str:
+    """Write a number with so many decimals, halves rounded up as readers do."""
+    if not value.is_finite():
+        return str(value)
+    return f"{value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
+
+
+def _shorten(value: Decimal, *, digits: int, ends: tuple[int, int]) -> str:
     """Write a number with so many digits, or a few more if they tell it from nothing or all."""
     for more in range(_MORE_DIGITS):
-        shown = f"{value:.{digits + more}f}"
+        shown = _fix(value, digits + more)
         if float(shown) not in ends or value in ends:
             return shown
-    return f"{value:.{digits + _MORE_DIGITS}f}"
+    return _fix(value, digits + _MORE_DIGITS)
 
 
 FORMATS: Mapping[str, Callable[[Any], str]] = {

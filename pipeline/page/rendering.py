@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from markupsafe import Markup
@@ -12,12 +13,18 @@ from pipeline.page.data_block import describe_content, runners_up
 from pipeline.page.document import BASE_SCRIPTS, Section, render_document
 from pipeline.page.numbers import Numbers, join_path, other_number
 from pipeline.page.pictures import Pictures
-from pipeline.records import PageContent, printable
+from pipeline.records import PageContent, ScatterMap, printable
 
 MATRIX_AS_TABLE = 30
 """Classes up to which the confusion matrix is a table."""
 
 MAX_PAIRS = 20
+CERTAIN = 0.99
+"""Probability above which no answer is among the least certain."""
+
+MAP_ORDER = ("t-SNE", "UMAP")
+"""Maps that come first: what separates classes best; then all others."""
+
 FILTERED = 15
 """Rows of a table from which on it can be filtered by name."""
 
@@ -39,6 +46,7 @@ def render_page(content: PageContent) -> str:
     str
         To be written as UTF-8.
     """
+    content = replace(content, maps=_order_maps(content))
     report = content.report
     numbers, pictures = Numbers(report.to_dict()), Pictures(content)
     n_classes = len(report.class_names)
@@ -72,23 +80,28 @@ def render_page(content: PageContent) -> str:
     )
 
 
+def _order_maps(content: PageContent) -> tuple[ScatterMap, ...]:
+    places = {method: place for place, method in enumerate(MAP_ORDER)}
+    return tuple(sorted(content.maps, key=lambda drawn: places.get(drawn.method, len(places))))
+
+
 def _list_sections(content: PageContent) -> Iterator[Section]:
     """Return the sections that have something to say."""
     report = content.report
     yield Section(anchor="answer", short="Answer", title="The answer")
-    yield Section(anchor="matrix", short="Confusion", title="What is taken for what")
-    yield Section(anchor="classes", short="Classes", title="Class by class")
-    if report.mistakes or content.least_certain:
-        yield Section(anchor="mistakes", short="Mistakes", title="Where it errs and doubts")
+    yield Section(anchor="matrix", short="Confusion", title="Confusion matrix")
+    yield Section(anchor="classes", short="Classes", title="Classes")
+    if report.mistakes or _find_uncertain(content):
+        yield Section(anchor="mistakes", short="Mistakes", title="Mistakes and doubts")
     if content.maps:
-        yield Section(anchor="map", short="Map", title="Where the classes lie")
+        yield Section(anchor="map", short="Map", title="Map of the transfer values")
     drawn = bool(content.figures)
     if drawn or report.tuning or report.calibration or report.learning_curve or report.loss_curve:
-        yield Section(anchor="curves", short="Curves", title="How sure, how tuned, how trained")
-    yield Section(anchor="checks", short="Checks", title="Is it worth anything?")
-    yield Section(anchor="skipped", short="Skipped", title="Skipped and unusual images")
-    yield Section(anchor="data", short="Data", title="The data set")
-    yield Section(anchor="origin", short="Origin", title="Where this page comes from")
+        yield Section(anchor="curves", short="Curves", title="Curves")
+    yield Section(anchor="checks", short="Checks", title="Checks: baselines, twins, labels")
+    yield Section(anchor="skipped", short="Skipped", title="Skipped images")
+    yield Section(anchor="data", short="Data", title="Data set")
+    yield Section(anchor="origin", short="Provenance", title="Provenance")
 
 
 def _list_pairs(content: PageContent) -> list[dict[str, Any]]:
@@ -109,8 +122,16 @@ def _list_least_certain(content: PageContent) -> list[Mapping[str, Any]]:
             "other": names[others[row]] if others[row] >= 0 else None,
             "other_score": float(rows.scores[row, others[row]]),
         }
-        for row in content.least_certain
+        for row in _find_uncertain(content)
     ]
+
+
+def _find_uncertain(content: PageContent) -> list[int]:
+    """Return the least certain right answers that are uncertain at all."""
+    rows = content.rows
+    if content.report.score_kind != "probability":
+        return list(content.least_certain)
+    return [k for k in content.least_certain if rows.scores[k, rows.y_pred[k]] <= CERTAIN]
 
 
 def show_name(text: str) -> Markup:

@@ -20,6 +20,7 @@ from pipeline.plots.style import (
     own_style,
     settle,
     show_percent,
+    unclip,
 )
 from pipeline.plots.text import label
 
@@ -82,7 +83,8 @@ def _draw_kind(
         places, values, height=0.34, color=colour, hatch=hatch, edgecolor=PAPER, linewidth=0
     )
     errors = np.array([values - low, high - values]).clip(0)
-    axes.errorbar(values, places, xerr=errors, fmt="none", ecolor=INK, elinewidth=0.8, capsize=1.5)
+    whiskers: Any = {"fmt": "none", "ecolor": INK, "elinewidth": 0.8, "capsize": 1.5}
+    unclip(axes.errorbar(values, places, xerr=errors, **whiskers))
     for place in places[np.isnan(values)]:
         axes.text(0.01, place, "–", va="center", fontsize=7)
     return bars

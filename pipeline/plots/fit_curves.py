@@ -16,11 +16,14 @@ from pipeline.plots.style import (
     INK,
     VERMILLION,
     add_legend,
+    end_at_whole,
+    measure_whiskers,
     new_figure,
     own_style,
     settle,
     show_percent,
     spread_by_logarithms,
+    unclip,
     write_number,
 )
 
@@ -34,6 +37,7 @@ _RING: Any = {
     "markerfacecolor": "none",
     "markeredgecolor": VERMILLION,
     "markeredgewidth": 1.4,
+    "clip_on": False,
 }
 
 
@@ -73,8 +77,10 @@ def draw_calibration(bins: Sequence[Bin], *, error: float) -> Figure:
     gaps = top.vlines(confidence, confidence, accuracy, color=VERMILLION, linewidth=1.2)
     top.plot(confidence, accuracy, color=BLUE, linewidth=0.7, alpha=0.7)
     areas = 12 + 60 * counts / max(counts, default=1)
-    dots = top.scatter(confidence, accuracy, s=areas, color=BLUE, linewidths=0, zorder=3)
-    top.set(xlim=(0, 1), ylim=(-0.03, 1.03), ylabel="accuracy (%)")
+    dots = top.scatter(
+        confidence, accuracy, s=areas, color=BLUE, linewidths=0, zorder=3, clip_on=False
+    )
+    top.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy (%)")
     labels = [
         "perfectly calibrated",
         "answers (larger: more of them)",
@@ -116,16 +122,17 @@ def draw_tuning(tuning: Mapping[str, Any]) -> Figure:
     figure = new_figure(COLUMN, 2.9)
     axes = figure.add_subplot()
     if tuning["n_folds"] > 1:
-        spread = np.asarray(tuning["stds"], np.float64)[order]
+        spread = _spread(means, tuning["stds"])[:, order]
         what = f"mean of {tuning['n_folds']} folds ± standard deviation"
     else:
         spread, what = None, f"on a held-out part of {tuning['n_rows']:,} images"
-    drawn = axes.errorbar(values[order], means[order], yerr=spread, fmt="o-", color=BLUE)
+    drawn = unclip(axes.errorbar(values[order], means[order], yerr=spread, fmt="o-", color=BLUE))
     chosen = values == tuning["best"]
     (best,) = axes.plot(values[chosen], means[chosen], "o", **_RING)
     _space_out(axes, values, label=str(tuning["parameter"]))
     axes.set_ylabel(f"{str(tuning['scoring']).replace('_', ' ')} (%)")
     show_percent(axes, which="y")
+    end_at_whole(axes)
     axes.grid(visible=True)
     labels = [what, f"taken: {write_number(tuning['best'])}"]
     add_legend(figure, [drawn, best], labels, loc=_BELOW)
@@ -149,9 +156,10 @@ def draw_loss(loss_curve: Mapping[str, Any]) -> Figure:
     top.plot(epochs, loss, color=BLUE)
     top.set(ylabel="training loss", ylim=(0, None))
     if accuracy is not None:
-        last.plot(epochs, accuracy, color=VERMILLION)
+        last.plot(epochs, accuracy, color=VERMILLION, clip_on=False)
         last.set_ylabel("held-out accuracy (%)")
         show_percent(last, which="y")
+        end_at_whole(last)
     best = loss_curve["best_epoch"]
     for axes in panels.flat:
         axes.grid(visible=True)
@@ -175,21 +183,24 @@ def draw_learning_curve(curve: Mapping[str, Any]) -> Figure:
     axes = figure.add_subplot()
     sizes = np.asarray(curve["sizes"], np.float64)
     folds = f"mean of {curve['n_folds']} folds ± standard deviation"
-    measured = axes.errorbar(sizes, curve["accuracy"], yerr=curve["std"], fmt="o", color=BLUE)
+    accuracy = np.asarray(curve["accuracy"], np.float64)
+    spread = _spread(accuracy, curve["std"]) if curve["std"] else None
+    measured = unclip(axes.errorbar(sizes, accuracy, yerr=spread, fmt="o", color=BLUE))
     handles: list[Any] = [measured]
     labels = [folds if curve["std"] else "measured"]
     ahead = curve["forecast"]
-    reach = [*sizes, *(each["n"] for each in ahead)]
+    shown = [*sizes, *(each["n"] for each in ahead)]
     if curve["law"] is not None:
-        n = np.geomspace(min(reach), max(reach), 200)
+        n = np.geomspace(min(shown), max(shown), 200)
         handles += axes.plot(n, _follow(curve["law"], n), "--", color=INK, linewidth=0.9)
         labels.append("power law")
     if ahead:
         handles.append(_draw_forecast(axes, ahead))
         labels.append("forecast, 95 % interval")
-    _space_out(axes, np.asarray(reach), label="training images")
+    _space_out(axes, np.asarray(shown), label="training images")
     axes.set_ylabel("accuracy (%)")
     show_percent(axes, which="y")
+    end_at_whole(axes)
     axes.grid(visible=True)
     add_legend(figure, handles, labels, loc=_BELOW)
     return settle(figure)
@@ -198,14 +209,21 @@ def draw_learning_curve(curve: Mapping[str, Any]) -> Figure:
 def _draw_forecast(axes: Axes, ahead: Sequence[Mapping[str, float]]) -> Any:
     expected = np.array([each["accuracy"] for each in ahead])
     low, high = np.array([(each["low"], each["high"]) for each in ahead]).T
-    return axes.errorbar(
+    drawn = axes.errorbar(
         [each["n"] for each in ahead],
         expected,
-        yerr=np.maximum([expected - low, high - expected], 0),
+        yerr=measure_whiskers(expected, low, high),
         fmt="s",
         color=VERMILLION,
         markerfacecolor="none",
     )
+    return unclip(drawn)
+
+
+def _spread(means: Any, stds: Any) -> Any:
+    """Return whiskers of a standard deviation to each side, as far as shares go."""
+    deviations = np.asarray(stds, np.float64)
+    return measure_whiskers(means, means - deviations, means + deviations)
 
 
 def _follow(law: Mapping[str, float], n: Any) -> Any:

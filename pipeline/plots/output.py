@@ -23,7 +23,7 @@ _DEAD = ("metadata", "style", "title")
 
 
 @own_style()
-def to_png(figure: Figure, dpi: int = 200) -> bytes:
+def to_png(figure: Figure, dpi: int = 300) -> bytes:
     """Return a figure as a PNG file on white; equal figures give equal bytes.
 
     Parameters

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,12 +18,40 @@ from pipeline.plots.text import lines
 Pixels: TypeAlias = NDArray[np.uint8]
 """uint8 ndarray of shape (height, width, 3), RGB, 0-255."""
 
-MAX_COLUMNS = 8
 MAX_BARS = 2_560
 """Of more transfer values than these several share a bar."""
 
-_GAP, _LINE = 0.09, 0.135
-"""Inches between images, and of a line of their titles."""
+_GAP = 0.09
+"""Inches between images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """How a grid looks.
+
+    Attributes
+    ----------
+    columns, more_columns : int
+        At most, of up to a dozen images and of more.
+    font_size : float
+        Of titles, in points.
+    frame : str or None
+        Its colour.
+    """
+
+    columns: int
+    more_columns: int
+    font_size: float
+    frame: str | None
+
+    @property
+    def line(self) -> float:
+        """Inches of a line of a title."""
+        return 1.39 * self.font_size / 72
+
+
+_PLAIN = _Look(columns=6, more_columns=8, font_size=7, frame=None)
+_FRAMED = _Look(columns=4, more_columns=6, font_size=8.5, frame=VERMILLION)
 
 
 @own_style()
@@ -36,7 +65,7 @@ def draw_image_grid(images: Sequence[Pixels], titles: Sequence[str]) -> Figure:
     titles : sequence of str
         A line feed begins a new line; a line that is too long loses its middle.
     """
-    return _draw_grid(images, titles, frame=None)
+    return _draw_grid(images, titles, _PLAIN)
 
 
 @own_style()
@@ -46,26 +75,29 @@ def draw_errors(images: Sequence[Pixels], titles: Sequence[str]) -> Figure:
     Parameters
     ----------
     images, titles
-        As of `draw_image_grid`; a title says what it was and what it was taken for.
+        As of `draw_image_grid`; a title says in two or three lines what it was, what it was taken
+        for, and with which probability.
     """
-    return _draw_grid(images, titles, frame=VERMILLION)
+    return _draw_grid(images, titles, _FRAMED)
 
 
-def _draw_grid(images: Sequence[Pixels], titles: Sequence[str], *, frame: str | None) -> Figure:
-    n_columns = min(max(len(images), 3), MAX_COLUMNS if len(images) > 12 else 6)
+def _draw_grid(images: Sequence[Pixels], titles: Sequence[str], look: _Look) -> Figure:
+    n_columns = min(max(len(images), 3), look.more_columns if len(images) > 12 else look.columns)
     n_rows = max(math.ceil(len(images) / n_columns), 1)
     side = PAGE / n_columns - _GAP
     n_lines = max((title.count("\n") + 1 for title in titles), default=1)
-    row = side + _GAP + n_lines * _LINE
+    tallest = side * max((min(np.divide(*image.shape[:2]), 1) for image in images), default=1)
+    row = tallest + _GAP + n_lines * look.line
     height = n_rows * row + _GAP
     figure = Figure(figsize=(PAGE, height))
     for place, (image, title) in enumerate(zip(images, titles, strict=True)):
         below, beside = divmod(place, n_columns)
         left, bottom = beside * (side + _GAP) + _GAP / 2, height - (below + 1) * row
-        axes = figure.add_axes((left / PAGE, bottom / height, side / PAGE, side / height))
-        _show(axes, image, frame=frame)
-        # In characters of 7 points, which are 0.6 of that wide on average.
-        axes.set_title(lines(title, int(side * 72 / 4.1)), fontsize=7, pad=2.5, linespacing=1.1)
+        axes = figure.add_axes((left / PAGE, bottom / height, side / PAGE, tallest / height))
+        _show(axes, image, frame=look.frame)
+        # Characters are 0.59 of their size wide on average.
+        shown = lines(title, int(side * 72 / (0.586 * look.font_size)))
+        axes.set_title(shown, fontsize=look.font_size, pad=2.5, linespacing=1.1)
     return figure
 
 

@@ -37,13 +37,17 @@ CORNER = 0.2
 _LINE = 0.16
 """Inches of a line of the legend."""
 
+_MOST_DIGITS = 6
+_ROUNDING = 1e-12
+"""An area that differs less from 1 does so by the errors of summing it."""
+
 _KEEP_TO_IT = 0.95
 _GRID = np.linspace(0, 1, 201)
 _BAND = (0.05, 0.95)
 
 
 @own_style()
-def draw_roc(curves: Sequence[Curve]) -> Figure:
+def draw_roc(curves: Sequence[Curve], *, classes: Sequence[int] | None = None) -> Figure:
     """Draw receiver operating characteristics, of each class against all others.
 
     Where most classes are told apart well, the corner that their curves keep to is enlarged.
@@ -53,20 +57,25 @@ def draw_roc(curves: Sequence[Curve]) -> Figure:
     curves : sequence of (str, float64 ndarray, float64 ndarray, float)
         Name of the class, false and true positive rates from 0 to 1, and the area below. More
         than ten are summed up: their mean, the middle 90 % of them, and the three worst by name.
+    classes : sequence of int, optional
+        Number of the class of each curve, which its colour is that of; by default they count from
+        0. Of more than ten curves it says nothing.
     """
     figure, axes = _make_axes(curves)
     corner = _enlarge(axes, curves, left=0.44, x=(0, CORNER))
     for ends in [(0.0, 1.0)] if corner is None else [(0.0, 0.3), (0.66, 1.0)]:
         axes.plot(ends, ends, color=INK, alpha=0.5, linewidth=0.8, linestyle=":", zorder=1)
     for place in [axes] if corner is None else [axes, corner]:
-        drawn = _draw(place, curves, sample=_sample_roc, steps="default")
+        drawn = _draw(place, curves, classes, sample=_sample_roc, steps="default")
     _explain(figure, "AUC", len(curves), *drawn)
     axes.set(xlabel="false positive rate", ylabel="true positive rate (recall)")
     return settle(figure)
 
 
 @own_style()
-def draw_precision_recall(curves: Sequence[Curve]) -> Figure:
+def draw_precision_recall(
+    curves: Sequence[Curve], *, classes: Sequence[int] | None = None
+) -> Figure:
     """Draw precision against recall, of each class against all others, in steps as it is counted.
 
     Parameters
@@ -74,6 +83,8 @@ def draw_precision_recall(curves: Sequence[Curve]) -> Figure:
     curves : sequence of (str, float64 ndarray, float64 ndarray, float)
         Name of the class, recall from 0 to 1, precision, and the average precision. They are drawn
         up to where the recall is 1; more than ten are summed up as by `draw_roc`.
+    classes : sequence of int, optional
+        As of `draw_roc`.
     """
     found = [
         (name, *_until_all(recall, precision), area) for name, recall, precision, area in curves
@@ -81,7 +92,7 @@ def draw_precision_recall(curves: Sequence[Curve]) -> Figure:
     figure, axes = _make_axes(curves)
     corner = _enlarge(axes, curves, left=0.16, x=(1 - CORNER, 1))
     for place in [axes] if corner is None else [axes, corner]:
-        drawn = _draw(place, found, sample=_sample_precision, steps="steps-pre")
+        drawn = _draw(place, found, classes, sample=_sample_precision, steps="steps-pre")
     _explain(figure, "average precision", len(curves), *drawn)
     axes.set(xlabel="recall", ylabel="precision")
     return settle(figure)
@@ -126,6 +137,7 @@ def _enlarge(
 def _draw(
     axes: Axes,
     curves: Sequence[Curve],
+    classes: Sequence[int] | None,
     *,
     sample: Callable[[Floats, Floats], Floats],
     steps: Literal["default", "steps-pre"],
@@ -140,12 +152,23 @@ def _draw(
         handles.append(axes.fill_between(_GRID, low, high, color=GREY, alpha=0.3, linewidth=0))
         handles += axes.plot(_GRID, sampled.mean(axis=0), color=INK, linewidth=2.2, zorder=3)
         average = float(np.mean([area for *_, area in curves]))
-        labels = [f"middle 90 % of {len(curves):,}", f"mean, {average:.3f}"]
-        shown = sorted(curves, key=lambda curve: curve[3])[:N_WORST]
-    for (name, x, y, area), (colour, dash) in zip(shown, line_styles(len(shown)), strict=True):
+        labels = [f"middle 90 % of {len(curves):,}", f"mean, {_write_area(average)}"]
+        shown, classes = sorted(curves, key=lambda curve: curve[3])[:N_WORST], None
+    numbers = range(len(shown)) if classes is None else classes
+    styles = line_styles(max(numbers, default=-1) + 1)
+    for (name, x, y, area), k in zip(shown, numbers, strict=True):
+        colour, dash = styles[k]
         handles += axes.plot(x, y, color=colour, linestyle=dash, drawstyle=steps)
-        labels.append(f"{label(name, 14)}, {area:.3f}")
+        labels.append(f"{label(name, 14)}, {_write_area(area)}")
     return handles, labels
+
+
+def _write_area(area: float) -> str:
+    """Return an area of 0-1, with as many digits as it takes not to say 1 of what is less."""
+    if area > 1 - _ROUNDING:
+        return "1.000"
+    written = (f"{area:.{digits}f}" for digits in range(3, _MOST_DIGITS + 1))
+    return next((each for each in written if float(each) < 1), ">0." + "9" * _MOST_DIGITS)
 
 
 def _explain(

@@ -21,11 +21,14 @@ from pipeline.plots.style import (
     PAPER,
     add_legend,
     class_styles,
+    end_at_whole,
+    measure_whiskers,
     new_figure,
     own_style,
     settle,
     show_percent,
     spread_by_logarithms,
+    unclip,
 )
 from pipeline.plots.text import label, lines
 
@@ -34,6 +37,9 @@ MAX_NAMED = 12
 
 MAX_VECTORS = 1_500
 """More points than these are a picture within an SVG."""
+
+MIN_SIZE = 4.0
+"""Square points of the smallest points of a map: 8 pixels across at 300 dpi."""
 
 ParetoPoint: TypeAlias = tuple[str, float, float, float, float, bool]
 """Name, milliseconds an image, accuracy, its interval's ends, and whether nothing beats it."""
@@ -58,7 +64,7 @@ def draw_map(
 ) -> Figure:
     """Draw rows as points in the colour and the shape of their class, mistakes crossed out.
 
-    Up to 12 classes have a legend, and their names stand where most of their points are. The
+    Up to 12 classes have a legend, and their names stand in the middle of their points. The
     colours of more classes repeat, which a line below says.
 
     Parameters
@@ -116,7 +122,7 @@ def _draw_classes(
             s=size,
             c=colour,
             marker=marker,
-            alpha=0.75,
+            alpha=_opacity(len(points)),
             linewidths=0,
             rasterized=len(points) > MAX_VECTORS,
             zorder=2,
@@ -146,14 +152,19 @@ def _keep_aspect(plane: Axes, points: NDArray[np.floating]) -> None:
     size = np.array([box.width, box.height])
     low, high = points.min(axis=0), points.max(axis=0)
     unit = np.max((high - low) / size) or 1 / size.max()
-    reach = 0.54 * unit * size
-    (left, bottom), (right, top) = (low + high) / 2 - reach, (low + high) / 2 + reach
+    half = 0.54 * unit * size
+    (left, bottom), (right, top) = (low + high) / 2 - half, (low + high) / 2 + half
     plane.set(xlim=(left, right), ylim=(bottom, top))
 
 
 def _marker_size(n_points: int) -> float:
     """Return the area of a point in square points: smaller where there are more."""
-    return float(np.clip(9_000 / max(n_points, 1), 3, 22))
+    return float(np.clip(9_000 / max(n_points, 1), MIN_SIZE, 22))
+
+
+def _opacity(n_points: int) -> float:
+    """Return the opacity of a point: 0.8 of up to 500, and 0.5 of 10,000 that lie on each other."""
+    return float(np.interp(math.log10(max(n_points, 1)), (2.7, 4), (0.8, 0.5)))
 
 
 def _handle(colour: str, marker: str) -> Line2D:
@@ -167,11 +178,11 @@ def _name_clusters(
     y_true: NDArray[np.integer],
     class_names: Sequence[str],
 ) -> None:
-    """Write the names of classes at the medians of their points, where no other name stands."""
-    halo = [withStroke(linewidth=2.2, foreground=PAPER)]
+    """Write the names of classes at their medoids, where no other name stands."""
+    halo = [withStroke(linewidth=3.2, foreground=PAPER)]
     taken: list[Bbox] = []
     for k in np.unique(y_true):
-        x, y = np.median(points[y_true == k], axis=0)
+        x, y = _find_medoid(points[y_true == k])
         text = plane.text(x, y, label(class_names[k], 14), ha="center", va="center", zorder=4)
         text.set(path_effects=halo, fontweight="bold", fontsize=8)
         box = text.get_window_extent()
@@ -179,6 +190,16 @@ def _name_clusters(
             text.remove()
         else:
             taken.append(box)
+
+
+def _find_medoid(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the point that is nearest to the median of all.
+
+    The median itself may lie between two groups of points, among those of another class.
+    """
+    distances = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    nearest: NDArray[np.floating] = points[distances.argmin()]
+    return nearest
 
 
 def _label_axes(plane: Axes, names: tuple[str, str], *, n_classes: int) -> None:
@@ -204,23 +225,15 @@ def draw_pareto(points: Sequence[ParetoPoint]) -> Figure:
     figure = new_figure(4.6, 3.2)
     axes = figure.add_subplot()
     axes.grid(visible=True)
-    for _, ms, accuracy, low, high, on_front in points:
-        axes.errorbar(
-            ms,
-            accuracy,
-            yerr=[[max(accuracy - low, 0)], [max(high - accuracy, 0)]],
-            fmt="o" if on_front else "s",
-            color=BLUE if on_front else GREY,
-            markerfacecolor=BLUE if on_front else "none",
-            markersize=5,
-            elinewidth=0.9,
-        )
+    for point in points:
+        _draw_point(axes, point)
     front = sorted((ms, accuracy) for _, ms, accuracy, *_, on_front in points if on_front)
     axes.plot(*np.array(front).reshape(-1, 2).T, color=BLUE, drawstyle="steps-post", zorder=1)
     spread_by_logarithms(axes, [point[1] for point in points])
     axes.margins(x=0.15, y=0.1)
     axes.set(xlabel="time per image (ms, log scale)", ylabel="accuracy (%)")
     show_percent(axes, which="y")
+    end_at_whole(axes)
     handles = [
         Line2D([], [], color=BLUE, marker="o", markersize=5),
         Line2D([], [], color=GREY, marker="s", linestyle="none", markerfacecolor="none"),
@@ -230,6 +243,21 @@ def draw_pareto(points: Sequence[ParetoPoint]) -> Figure:
     settle(figure)
     _name_points(axes, points)
     return figure
+
+
+def _draw_point(axes: Axes, point: ParetoPoint) -> None:
+    _, ms, accuracy, low, high, on_front = point
+    drawn = axes.errorbar(
+        ms,
+        accuracy,
+        yerr=measure_whiskers(accuracy, low, high).reshape(2, 1),
+        fmt="o" if on_front else "s",
+        color=BLUE if on_front else GREY,
+        markerfacecolor=BLUE if on_front else "none",
+        markersize=5,
+        elinewidth=0.9,
+    )
+    unclip(drawn)
 
 
 def _name_points(axes: Axes, points: Sequence[ParetoPoint]) -> None:
@@ -258,5 +286,5 @@ def _whisker_box(axes: Axes, ms: float, accuracy: float, low: float, high: float
 
 def _count_hidden(box: Bbox, taken: Sequence[Bbox], outer: Any) -> int:
     """Return how much a name at this place would hide; its leaving the axes counts most."""
-    leaves = bool(box.x0 < outer.x0 or box.x1 > outer.x1)
-    return sum(bool(box.overlaps(other)) for other in taken) + 10 * leaves
+    is_within = outer.x0 <= box.x0 and box.x1 <= outer.x1 and box.y1 <= outer.y1
+    return sum(bool(box.overlaps(other)) for other in taken) + 10 * (not is_within)

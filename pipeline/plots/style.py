@@ -10,11 +10,15 @@ from itertools import cycle, islice, product
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.container import Container
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from matplotlib.legend import Legend
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+from pipeline.palette import CLASS_COLOURS
 
 COLUMN, PAGE = 3.5, 7.16
 """Widths in inches of one column and of a whole page of a two-column journal."""
@@ -29,9 +33,8 @@ PAPER = "#ffffff"
 # yellow, which white paper swallows.
 BLUE, ORANGE, GREEN, PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 SKY, VERMILLION, GREY = "#56B4E9", "#D55E00", "#808080"
-COLOURS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, GREY)
 
-MARKERS = ("o", "^", "s", "D", "v", "P")
+MARKERS = ("o", "^", "s", "D", "v", "P", "<")
 DASHES = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (5, 1.5, 1.2, 1.5)))
 
 SEQUENTIAL = "Blues"
@@ -129,23 +132,49 @@ def settle(figure: Figure) -> Figure:
 
 
 def class_styles(n_classes: int) -> list[tuple[str, str]]:
-    """Return a colour and a marker for each class, which repeat after 42 classes.
+    """Return a colour and a marker for each class, which repeat after 70 classes.
 
-    Both change from class to class: those that cannot tell two colours see two shapes.
+    Both change from class to class: those that cannot tell two colours see two shapes. No two of
+    the first ten have the same colour.
     """
-    pairs = zip(cycle(COLOURS), cycle(MARKERS))
+    pairs = zip(cycle(CLASS_COLOURS), cycle(MARKERS))
     return list(islice(pairs, n_classes))
 
 
 def line_styles(n_lines: int) -> list[tuple[str, Any]]:
-    """Return a colour and a dash pattern for each line, which repeat after 28 lines."""
-    return list(islice(cycle((c, d) for d, c in product(DASHES, COLOURS)), n_lines))
+    """Return a colour and a dash pattern for each line, which repeat after 40 lines.
+
+    The first ten differ by their colours alone, and none of them has dashes.
+    """
+    return list(islice(cycle((c, d) for d, c in product(DASHES, CLASS_COLOURS)), n_lines))
 
 
 def show_percent(axes: Axes, *, which: str) -> None:
     """Write shares of 0-1 as percent on the x or the y axis; the label names the unit."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_formatter(FuncFormatter(lambda share, _: f"{round(100 * share, 6):g}"))
+
+
+def end_at_whole(axes: Axes) -> None:
+    """Let the y axis of a share end where shares do, at 0 and at 100 %.
+
+    What lies on the edge is whole only if it was drawn with `clip_on=False`, or by `unclip`.
+    """
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, 0), min(high, 1))
+
+
+def unclip(container: Container) -> Any:
+    """Let the dots and whiskers of a plot reach over the edge of its axes, and return it."""
+    for artist in container.get_children():
+        artist.set_clip_on(False)
+    return container
+
+
+def measure_whiskers(values: Any, low: Any, high: Any) -> Any:
+    """Return how far whiskers go below and above shares; none leaves 0-1."""
+    ends = np.clip([low, high], 0, 1)
+    return np.maximum([values - ends[0], ends[1] - values], 0)
 
 
 def spread_by_logarithms(axes: Axes, values: Sequence[float]) -> None:

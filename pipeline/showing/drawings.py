@@ -63,7 +63,7 @@ def _draw_answers(
         yield (
             "roc",
             (
-                plots.draw_roc([_roc(report, rows, label) for label in shown]),
+                plots.draw_roc([_roc(report, rows, label) for label in shown], classes=shown),
                 "Receiver operating characteristic: share of a class that is found against share "
                 "of the others that is taken for it, for every threshold of its score.",
             ),
@@ -71,7 +71,9 @@ def _draw_answers(
         yield (
             "precision_recall",
             (
-                plots.draw_precision_recall([_precision_recall(report, rows, k) for k in known]),
+                plots.draw_precision_recall(
+                    [_precision_recall(report, rows, label) for label in known], classes=known
+                ),
                 "Precision by recall of each class, for every threshold of its score.",
             ),
         )

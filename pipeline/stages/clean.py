@@ -14,9 +14,9 @@ from typing import Any
 
 from pipeline.artifacts.leftovers import (
     count_fits,
-    list_partial_fits,
+    list_half_made,
     remove_fits,
-    remove_partial_fits,
+    remove_half_made,
 )
 from pipeline.artifacts.leftovers import list_foreign as list_foreign_fits
 from pipeline.backbones.converted import list_partial
@@ -190,11 +190,13 @@ def _without_parts(removed: Iterable[Removed]) -> Iterator[Removed]:
 
 
 def _clean_fits(fits: Path, cleaning: Cleaning) -> None:
-    partial = list_partial_fits(fits)
-    removed = [Removed(path=p, n_bytes=count_bytes(p), why="a fit half made") for p in partial]
+    removed = [
+        Removed(path=path, n_bytes=count_bytes(path), why="half made beside or in a fit")
+        for path in list_half_made(fits)
+    ]
     if removed and not cleaning.dry_run:
         try:
-            remove_partial_fits(fits)
+            remove_half_made(fits)
         except CacheLockedError as exc:
             cleaning.keep(fits, str(exc))
             return

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from pipeline.durable import write_file
 from pipeline.errors import ClassifierError, ImageDecodeError
 from pipeline.images import examine_image, read_checked
 from pipeline.images.geometry import Fitted
+from pipeline.records import Report
 from pipeline.showing.drawings import draw_curves
 from pipeline.showing.evidence import Evidence, find_samples, read_evidence
 from pipeline.showing.maps import draw_maps
@@ -87,10 +89,12 @@ def _draw(evidence: Evidence, compute_maps: Sequence[str]) -> Iterator[tuple[str
 
 def _read_errors(evidence: Evidence) -> tuple[list[NDArray[np.uint8]], list[str]]:
     """Return the most confident mistakes, the whole images, and what to write above."""
-    samples, images, titles = evidence.samples, [], []
+    samples, report = evidence.samples, evidence.report
+    images: list[NDArray[np.uint8]] = []
+    titles: list[str] = []
     if samples is None:
         return [], []
-    mistakes = evidence.report.mistakes[:N_ERRORS]
+    mistakes = report.mistakes[:N_ERRORS]
     places = find_samples(samples, [mistake["path"] for mistake in mistakes])
     for mistake, place in zip(mistakes, places, strict=True):
         data = read_checked(Path(samples.root, mistake["path"]), samples.sha256[place].tobytes())
@@ -100,5 +104,9 @@ def _read_errors(evidence: Evidence) -> tuple[list[NDArray[np.uint8]], list[str]
             images.append(examine_image(data, [Fitted(side=SIDE)]).pixels[0])
         except ImageDecodeError:
             continue
-        titles.append(f"{mistake['true']}\n→ {mistake['predicted']}")
+        titles.append(f"{mistake['true']}\n→ {mistake['predicted']}{_say_score(report, mistake)}")
     return images, titles
+
+
+def _say_score(report: Report, mistake: Mapping[str, Any]) -> str:
+    return f"\n{100 * mistake['score']:.0f} %" if report.score_kind == "probability" else ""

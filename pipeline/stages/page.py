@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.artifacts import load_model, save_page
 from pipeline.durable import write_file
-from pipeline.errors import ClassifierError
+from pipeline.errors import ClassifierError, ConfigError
 from pipeline.page import render_comparison, render_page
 from pipeline.projection import NAMES
 from pipeline.ranking import CommonRows, store_of
@@ -18,6 +18,8 @@ from pipeline.showing.comparison import gather_comparison
 from pipeline.showing.content import gather_page
 from pipeline.showing.evidence import Evidence, read_evidence
 from pipeline.showing.explaining import OpenMaps
+
+SUFFIXES = (".html", ".htm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,12 @@ def write_page(
 
     Raises
     ------
+    ConfigError
+        If `to` is not named as a page.
     ClassifierError, CacheError
         If the fit or its store cannot be read, or the page cannot be written.
     """
+    _check_suffix(to)
     evidence = read_evidence(folder)
     if gates:
         evidence = replace(evidence, report=replace(evidence.report, gates=tuple(gates)))
@@ -100,6 +105,12 @@ def write_page(
         ) from exc
     unexplained = (content.unexplained,) if content.unexplained else ()
     return Page(path=path, notes=(*unexplained, *content.notes))
+
+
+def _check_suffix(to: Path | None) -> None:
+    """Keep a page from replacing what is none."""
+    if to is not None and to.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"A page is written as {' or '.join(SUFFIXES)}. Got: --to {to}.")
 
 
 def _load_classifier(evidence: Evidence, open_maps: OpenMaps | None) -> tuple[Any, str]:
@@ -147,9 +158,12 @@ def write_comparison(
 
     Raises
     ------
+    ConfigError
+        If `to` is not named as a page.
     ClassifierError
         If it cannot be written.
     """
+    _check_suffix(to)
     best = Path(comparison["fits"][0]["folder"])
     to = to or store_of(best).with_name("comparison.html")
     content = gather_comparison(

@@ -49,7 +49,8 @@ def plot_images(store: Path, *, limit: int = N_IMAGES, seed: int = 42) -> plots.
     ----------
     store : Path
     limit : int
-        How many images; they are drawn by lot and spread over the classes.
+        How many images; they are drawn by lot, as many of each class as of any other as far as
+        there are.
     seed : int
 
     Raises
@@ -60,7 +61,7 @@ def plot_images(store: Path, *, limit: int = N_IMAGES, seed: int = 42) -> plots.
         If an image is gone or is not the one that the store has the values of.
     """
     stored = _open_complete(store)
-    rows = _choose_rows(stored, limit, seed=seed)
+    rows = _choose_evenly(stored, limit, seed=seed)
     rows = rows[np.argsort(stored.labels[rows], kind="stable")]
     images = [_read_image(stored, row, side=GRID_SIDE) for row in rows]
     titles = [_name_row(stored, row) for row in rows]
@@ -172,11 +173,34 @@ def _choose_rows(stored: StoredRows, limit: int, *, seed: int) -> NDArray[np.int
 
     Two of each class come first, as far as the limit goes.
     """
-    if limit < 1:
-        raise ConfigError(f"The limit is {limit}; at least 1 image is drawn.")
+    _check_limit(limit)
     usable = np.flatnonzero(stored.usable)
     order = np.random.default_rng(seed).permutation(usable)
     return np.sort(nested_subset(order, stored.labels, min(limit, len(usable))))
+
+
+def _choose_evenly(stored: StoredRows, limit: int, *, seed: int) -> NDArray[np.int64]:
+    """Return usable rows, ascending, drawn by lot: one of each class, then another of each.
+
+    The order of the classes is drawn, too, so that the last round favours none.
+    """
+    _check_limit(limit)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(np.flatnonzero(stored.usable))
+    labels = stored.labels[order]
+    rounds = np.empty(len(order), np.int64)
+    turns = np.empty(len(order), np.int64)
+    classes = np.unique(labels)
+    for label, turn in zip(classes, rng.permutation(len(classes)), strict=True):
+        members = np.flatnonzero(labels == label)
+        rounds[members] = np.arange(len(members))
+        turns[members] = turn
+    return np.sort(order[np.lexsort((turns, rounds))[:limit]])
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise ConfigError(f"The limit is {limit}; at least 1 image is drawn.")
 
 
 def _find_row(stored: StoredRows, image: str) -> int:

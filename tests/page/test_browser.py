@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.page import render_comparison, render_page
+from pipeline.page import format_value, render_comparison, render_page
 from tests.page.made_comparisons import make_comparison, make_hostile_comparison
 from tests.page.made_pages import make_hostile_page, make_page
 
@@ -256,7 +256,7 @@ def test_the_matrix_shows_counts_or_shares(open_page, content_of):
     cell = page.locator("#confusion td.right button").first
     assert cell.inner_text() == str(matrix[0, 0])
     page.locator("#show-shares").click()
-    assert cell.inner_text() == f"{100 * matrix[0, 0] / matrix[0].sum():.1f}"
+    assert cell.inner_text() == format_value(matrix[0, 0] / matrix[0].sum(), "bare")
     page.locator("#show-counts").click()
     assert cell.inner_text() == str(matrix[0, 0])
 
@@ -354,7 +354,8 @@ def test_classes_leave_the_map_and_come_back(open_page, content_of):
     page.locator("#only-mistakes").check()
     assert page.evaluate(COLUMN, ["map-right", "row"]) == []
     shown = page.evaluate(COLUMN, ["map-wrong", "row"])
-    assert sorted(shown) == np.flatnonzero(rows.y_true != rows.y_pred).tolist()
+    wrong = np.flatnonzero(rows.y_true != rows.y_pred)
+    assert sorted(shown) == wrong[wrong % 2 == 0].tolist()  # the first map has every second row
 
 
 def test_all_and_none_are_about_the_classes_that_the_filter_leaves(open_page):
@@ -367,7 +368,7 @@ def test_all_and_none_are_about_the_classes_that_the_filter_leaves(open_page):
 
 
 def test_another_map_is_a_key_press_away(open_page, content_of):
-    page, drawn = open_page("10"), content_of("10").maps[1]
+    page, drawn = open_page("10"), content_of("10").maps[0]  # t-SNE comes first
     page.get_by_role("tab").first.focus()
     page.keyboard.press("ArrowRight")
     selected = page.locator("[role=tab][aria-selected=true]")
@@ -512,6 +513,35 @@ def test_on_paper_everything_is_open(open_page):
     assert len(page.pdf()) > 100_000
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+
+
+def test_paper_is_white_after_a_dark_screen(open_page):
+    canvas = "[...Bokeh.index.roots][0].model.background_fill_color"
+    page = open_page("2", color_scheme="dark")
+    assert _lightness(page.evaluate(canvas)) < 60
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert _lightness(page.evaluate(canvas)) > 200
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert _lightness(page.evaluate(canvas)) < 60
+
+
+def test_cards_write_scores_as_the_page_does(browser, tmp_path, content_of):
+    content = content_of("2")
+    scores = content.rows.scores.copy()
+    wanted = (0.9999, 0.8935, 0.99996, 1.0)
+    places = np.flatnonzero((content.rows.y_true == 0) & (content.rows.y_pred == 0))[:4]
+    scores[places, 0] = wanted
+    html = render_page(replace(content, rows=replace(content.rows, scores=scores)))
+    (tmp_path / "page.html").write_text(html, encoding="utf-8")
+    page = browser.new_page()
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator("#confusion td.right button").first.click()
+    while page.locator("#cell-more").is_visible():
+        page.locator("#cell-more").click()
+    for row, score in zip(places, wanted, strict=True):
+        card = page.locator(f"#cell-images [data-row='{row}'] .figure").first
+        assert card.inner_text() == format_value(score, "percent")
+    page.close()
 
 
 def test_ten_thousand_rows_stay_fluent(open_page):

@@ -335,6 +335,38 @@ def test_ten_thousand_rows_stay_below_ten_megabytes():
     assert len(html.encode()) < 10_000_000
 
 
+def test_why_mistakes_are_not_explained_is_said_beside_them():
+    page = read_page(render_page(replace(make_page(2, n_test=40), unexplained="It is not linear.")))
+    (section,) = page.find("section", id="mistakes")
+    assert "It is not linear." in section.text
+
+
+def test_answers_that_are_certain_are_not_among_the_least_certain():
+    content = make_page(2, n_test=40)
+    sure = replace(content.rows, scores=np.where(content.rows.scores > 0.5, 0.995, 0.005))
+    assert "Least certain" in render_page(content)
+    assert "Least certain" not in render_page(replace(content, rows=sure))
+
+
+def test_the_settings_and_the_folds_are_said():
+    cv = {
+        "n_folds": 2,
+        "mean": 0.91,
+        "std": 0.01,
+        "scores": [0.9, 0.92],
+        "accuracy": 0.912,
+        "accuracy_ci": [0.9, 0.92],
+        "n_images": 160,
+    }
+    report = make_report(cv=cv, settings={"used": {"C": 0.01, "gamma": None}, "seed": 42})
+    (section,) = read_page(render_page(replace(make_bare(), report=report))).find(
+        "section", id="origin"
+    )
+    said = {each.attributes["data-metric"] for each in section.find("data", class_="metric")}
+    assert {"settings.used.C", "settings.seed", "cv.n_folds", "cv.scores.1"} <= said
+    assert "gamma" not in section.text
+
+
 def test_an_explanation_has_its_colours_explained(made):
     (section,) = read_page(made["10"][1]).find("section", id="mistakes")
     assert "Orange spoke for the answer, blue for the true class." in " ".join(section.text.split())

@@ -71,6 +71,13 @@ class TestCalibration:
         assert np.allclose(gaps.get_segments(), expected)
         assert "their distance, 3.1 % on average" in legend_of(figure)
 
+    def test_the_axes_end_where_shares_do_and_no_dot_is_cut_off(self):
+        figure = plots.draw_calibration([Bin(0.9, 1, 10, 1, 1), Bin(0, 0.1, 3, 0, 0)], error=0)
+        top, _ = figure.axes
+        assert (*top.get_xlim(), *top.get_ylim()) == (0, 1, 0, 1)
+        (dots,) = [each for each in top.collections if not hasattr(each, "get_segments")]
+        assert not dots.get_clip_on()
+
     def test_axes_have_names_and_units(self):
         top, bottom = plots.draw_calibration(BINS, error=0.031).axes
         assert top.get_ylabel() == "accuracy (%)"
@@ -89,6 +96,15 @@ class TestTuning:
         assert axes.get_ylabel() == "balanced accuracy (%)"
         assert axes.get_xlabel() == "C (log scale)"
         assert axes.get_xscale() == "log"
+
+    def test_the_axis_ends_at_100_percent_and_so_does_the_spread(self):
+        figure = plots.draw_tuning({**TUNING, "means": [0.99, 0.97, 1.0]})
+        (axes,) = figure.axes
+        assert axes.get_ylim()[1] == 1
+        assert max(axes.get_yticks()) <= 1
+        (spread,) = whiskers(axes)
+        assert np.allclose(spread[:, :, 1], [(0.96, 0.98), (0.98, 1), (0.96, 1)])
+        assert not any(line.get_clip_on() for line in axes.lines)
 
     def test_what_was_taken_has_a_ring(self):
         figure = plots.draw_tuning(TUNING)
@@ -125,6 +141,11 @@ class TestLoss:
         assert bottom.get_xlabel() == "epoch"
         assert legend_of(figure) == ["taken: epoch 3"]
 
+    def test_accuracy_ends_at_100_percent(self):
+        _, bottom = plots.draw_loss({**LOSS, "validation_accuracy": [0.9, 1, 1, 1]}).axes
+        assert bottom.get_ylim()[1] == 1
+        assert not bottom.lines[0].get_clip_on()
+
     def test_without_held_out_images_there_is_only_the_loss(self):
         figure = plots.draw_loss({**LOSS, "validation_accuracy": None})
         (axes,) = figure.axes
@@ -157,6 +178,15 @@ class TestLearningCurve:
             "power law",
             "forecast, 95 % interval",
         ]
+
+    def test_the_axis_ends_at_100_percent_and_so_do_the_intervals(self):
+        ahead = [{"n": 800, "accuracy": 1.0, "low": 0.97, "high": 1.02}]
+        near = {**CURVE, "accuracy": [0.9, 0.98, 0.99], "std": [0.02] * 3, "forecast": ahead}
+        (axes,) = plots.draw_learning_curve(near).axes
+        assert axes.get_ylim()[1] == 1
+        spread, interval = whiskers(axes)
+        assert np.allclose(spread[:, :, 1], [(0.88, 0.92), (0.96, 1), (0.97, 1)])
+        assert np.allclose(interval[0, :, 1], (0.97, 1))
 
     def test_without_folds_there_is_no_spread_and_no_forecast(self):
         bare = {**CURVE, "std": None, "law": None, "forecast": [], "n_folds": 1}

@@ -34,7 +34,7 @@ def figure():
 
 def test_a_png_has_the_figures_size_and_stands_on_white(figure):
     image = Image.open(io.BytesIO(plots.to_png(figure)))
-    assert image.size == (700, 580)
+    assert image.size == (1050, 870)
     assert image.convert("RGBA").getpixel((0, 0)) == (255, 255, 255, 255)
     assert Image.open(io.BytesIO(plots.to_png(figure, dpi=100))).size == (350, 290)
 

@@ -1,7 +1,8 @@
-from itertools import pairwise
+from itertools import combinations
 
 import numpy as np
 import pytest
+from matplotlib.text import Text
 
 from pipeline import plots
 from pipeline.plots.pictures import _gather, _to_square
@@ -31,9 +32,21 @@ def test_errors_are_framed_and_other_images_less_so():
     assert error.spines["left"].get_edgecolor() != other.spines["left"].get_edgecolor()
 
 
+def _titles_of(axes):
+    return [each for each in axes.findobj(Text) if each.get_text() == "a"]
+
+
+def test_labels_of_errors_are_larger():
+    (error,) = plots.draw_errors([photo(8, 8)], ["a"]).axes
+    (other,) = plots.draw_image_grid([photo(8, 8)], ["a"]).axes
+    sizes = [max(text.get_fontsize() for text in _titles_of(axes)) for axes in (error, other)]
+    assert sizes == [8.5, 7]
+
+
+@pytest.mark.parametrize("draw", [plots.draw_image_grid, plots.draw_errors])
 @pytest.mark.parametrize("n", [1, 5, 12, 13, 24, 50])
-def test_nothing_overlaps_and_nothing_leaves_the_figure(n):
-    figure = plots.draw_image_grid([photo(30, 20 + k) for k in range(n)], ["one\ntwo"] * n)
+def test_nothing_overlaps_and_nothing_leaves_the_figure(n, draw):
+    figure = draw([photo(30, 20 + k) for k in range(n)], ["one\ntwo\n96 %"] * n)
     figure.draw_without_rendering()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
     for i, box in enumerate(boxes):
@@ -44,13 +57,18 @@ def test_nothing_overlaps_and_nothing_leaves_the_figure(n):
         assert not any(box.overlaps(other) for other in boxes[:i])
 
 
+def test_wide_images_leave_no_gap_below():
+    wide, square = (plots.draw_errors([photo(side, 20)] * 5, ["a"] * 5) for side in (10, 20))
+    assert wide.get_figheight() < 0.7 * square.get_figheight()
+
+
 def test_long_titles_stay_above_their_image():
     names = [f"{'a very long class name ' * 3}{k}" for k in range(6)]
     figure = plots.draw_errors([photo(20, 20)] * 6, [f"{name}\n→ {name}" for name in names])
     figure.draw_without_rendering()
     boxes = [axes.get_tightbbox() for axes in figure.axes]
-    for left, right in pairwise(boxes):
-        assert left.x1 <= right.x0
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
     assert all(axes.get_title(loc="left").endswith(str(k)) for k, axes in enumerate(figure.axes))
 
 

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 
 from pipeline import plots
+from pipeline.palette import CLASS_COLOURS
+from pipeline.plots.ranking_curves import _write_area
 from tests.plots.drawn import legend_of
 
 X = np.array([0.0, 0.0, 0.5, 1.0])
@@ -14,6 +16,38 @@ def curves(n, *, area=0.7):
 
 def long_lines(axes):
     return [line for line in axes.lines if len(line.get_xdata()) > 2]
+
+
+@pytest.mark.parametrize(
+    ("area", "written"),
+    [
+        (1.0, "1.000"),
+        (1 - 1e-15, "1.000"),
+        (0.9994, "0.999"),
+        (0.9996, "0.9996"),
+        (0.99996, "0.99996"),
+        (0.9999999, ">0.999999"),
+        (0.5, "0.500"),
+    ],
+)
+def test_only_what_is_1_is_written_as_1(area, written):
+    assert _write_area(area) == written
+
+
+@pytest.mark.parametrize("draw", [plots.draw_roc, plots.draw_precision_recall])
+class TestColours:
+    def test_ten_classes_have_ten_colours_and_no_dashes(self, draw):
+        lines = long_lines(draw(curves(10)).axes[0])
+        assert tuple(line.get_color() for line in lines) == CLASS_COLOURS
+        assert {line.get_linestyle() for line in lines} == {"-"}
+
+    def test_a_curve_has_the_colour_of_its_class(self, draw):
+        lines = long_lines(draw(curves(2), classes=[1, 7]).axes[0])
+        assert [line.get_color() for line in lines] == [CLASS_COLOURS[1], CLASS_COLOURS[7]]
+
+    def test_the_worst_of_many_are_told_apart(self, draw):
+        lines = long_lines(draw(curves(12), classes=range(12)).axes[0])
+        assert len({line.get_color() for line in lines}) == 4
 
 
 class TestRoc:

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from pipeline import plots
+from pipeline.palette import CLASS_COLOURS
 from tests.plots.drawn import legend_of, texts_of
 
 RNG = np.random.default_rng(0)
@@ -37,6 +39,18 @@ class TestMap:
         assert len({tuple(each.get_facecolor()[0]) for each in drawn}) == 5
         assert len({each.get_paths()[0].vertices.tobytes() for each in drawn}) == 5
 
+    def test_ten_classes_have_the_ten_colours_of_pages(self):
+        figure, *_ = draw(10)
+        drawn = figure.axes[0].collections
+        assert tuple(to_hex(each.get_facecolor()[0]) for each in drawn) == CLASS_COLOURS
+
+    @pytest.mark.parametrize(("n", "size", "alpha"), [(100, 22, 0.8), (10_000, 4, 0.5)])
+    def test_many_points_are_small_and_faint_but_seen(self, n, size, alpha):
+        figure, *_ = draw(2, n_each=n // 2)
+        for drawn in figure.axes[0].collections:
+            assert drawn.get_sizes() == [size]
+            assert drawn.get_alpha() == pytest.approx(alpha)
+
     def test_mistakes_are_crossed_out(self):
         figure, points, _ = draw(3, wrong=(4, 30))
         white, black = figure.axes[0].collections[-2:]
@@ -55,7 +69,19 @@ class TestMap:
         figure, points, y = draw(3)
         named = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
         assert set(named) == {"class 0", "class 1", "class 2"}
-        assert np.allclose(named["class 1"], np.median(points[y == 1], axis=0))
+        own = points[y == 1]
+        distances = np.linalg.norm(own - np.median(own, axis=0), axis=1)
+        assert np.array_equal(named["class 1"], own[distances.argmin()])
+
+    def test_a_name_stands_at_a_point_of_its_own_class_even_if_that_is_in_two_parts(self):
+        own = np.array([[0.0, 0], [0, 1], [10, 0], [10, 1]])
+        other = np.array([[5.0, 0.5], [5, 0.4]])
+        y = np.repeat([0, 1], [4, 2])
+        figure = plots.draw_map(np.vstack([own, other]), y, y > 1, ("cat", "dog"), title="")
+        named = {text.get_text(): text.get_position() for text in figure.axes[0].texts}
+        assert list(named["cat"]) in own.tolist()
+        (halo,) = figure.axes[0].texts[0].get_path_effects()
+        assert halo._gc == {"linewidth": 3.2, "foreground": "#ffffff"}
 
     def test_a_name_that_would_hide_another_is_left_to_the_legend(self):
         points = np.vstack([RNG.normal(size=(40, 2))] * 2)
@@ -158,7 +184,7 @@ class TestPareto:
             (f"a name of some length {k}", 5.0 + k / 10, 0.9 - k / 100, 0.85, 0.95, True)
             for k in range(4)
         ]
-        far = [("at the right edge of it all", 300.0, 0.95, 0.9, 1.0, True)]
+        far = [("at the right edge of it all", 300.0, 0.99, 0.9, 1.0, True)]
         figure = plots.draw_pareto([*close, *far])
         figure.draw_without_rendering()
         axes = figure.axes[0]
@@ -166,7 +192,15 @@ class TestPareto:
         for i, box in enumerate(boxes):
             assert axes.bbox.x0 <= box.x0
             assert box.x1 <= axes.bbox.x1
+            assert box.y1 <= axes.bbox.y1
             assert not any(box.overlaps(other) for other in boxes[:i])
+
+    def test_the_axis_ends_at_100_percent_and_nothing_is_cut_off_there(self):
+        axes = plots.draw_pareto([("a", 5.0, 0.99, 0.9, 1.04, True)]).axes[0]
+        assert axes.get_ylim()[1] == 1
+        (whisker,) = axes.collections
+        assert np.allclose(whisker.get_segments()[0][:, 1], (0.9, 1))
+        assert not any(artist.get_clip_on() for artist in (whisker, *axes.lines[:3]))
 
     def test_a_single_point_is_drawn(self):
         assert plots.to_png(plots.draw_pareto([("a", 5.0, 1.0, 1.0, 1.0, True)]))

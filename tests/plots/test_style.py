@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline import plots
-from pipeline.plots.style import COLOURS, class_styles, line_styles, own_style, write_number
+from pipeline.palette import CLASS_COLOURS
+from pipeline.plots.style import class_styles, line_styles, own_style, write_number
 
 
 def draw():
@@ -49,16 +50,24 @@ def test_other_warnings_than_those_of_fonts_come_through():
 def test_the_first_classes_differ_in_colour_and_in_shape():
     styles = class_styles(100)
     assert len(styles) == 100
-    assert len(set(styles[:42])) == 42
-    assert len({colour for colour, _ in styles[:7]}) == 7
-    assert len({marker for _, marker in styles[:6]}) == 6
+    assert len(set(styles[:70])) == 70
+    assert tuple(colour for colour, _ in styles[:10]) == CLASS_COLOURS
+    assert len({marker for _, marker in styles[:7]}) == 7
 
 
-def test_lines_differ_by_more_than_colour():
-    styles = line_styles(28)
-    assert len(set(styles)) == 28
-    assert {colour for colour, _ in styles} == set(COLOURS)
+def test_ten_lines_need_no_dashes_and_more_of_them_have_some():
+    styles = line_styles(40)
+    assert [colour for colour, _ in styles[:10]] == list(CLASS_COLOURS)
+    assert {dash for _, dash in styles[:10]} == {"-"}
+    assert "-" not in {dash for _, dash in styles[10:]}
+    assert len(set(styles)) == 40
     assert len(line_styles(50)) == 50
+
+
+def test_no_two_of_the_ten_colours_are_alike():
+    seen = np.array([matplotlib.colors.to_rgb(colour) for colour in CLASS_COLOURS])
+    apart = np.linalg.norm(seen[:, None] - seen, axis=2)[np.triu_indices(10, 1)]
+    assert apart.min() > 0.2
 
 
 def _lightness(colour):
@@ -67,7 +76,7 @@ def _lightness(colour):
 
 
 def test_lines_stand_out_from_white_and_from_black_paper():
-    for colour in COLOURS:
+    for colour in CLASS_COLOURS:
         light = _lightness(colour)
         assert 1.05 / (light + 0.05) > 2, colour
         assert (light + 0.05) / 0.05 > 3, colour

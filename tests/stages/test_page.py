@@ -11,7 +11,7 @@ from PIL import Image
 from pipeline import durable
 from pipeline.artifacts import mark_gates, page_path
 from pipeline.artifacts.leftovers import list_foreign
-from pipeline.errors import ClassifierError, ClassifierNotFoundError
+from pipeline.errors import ClassifierError, ClassifierNotFoundError, ConfigError
 from pipeline.showing import pictures
 from pipeline.showing.evidence import read_evidence
 from pipeline.stages import figures as figures_stage
@@ -76,6 +76,15 @@ def test_a_page_without_its_store_says_what_is_missing(fitted):
     page = write_page(fitted)
     assert "The images and the map are missing" in page.notes[0]
     assert "The images and the map are missing" in page.path.read_text()
+
+
+@pytest.mark.parametrize("name", ["metrics.json", "page", "page.html.gz"])
+def test_what_is_no_page_is_not_replaced(fitted, name):
+    before = (fitted / "metrics.json").read_bytes()
+    with pytest.raises(ConfigError, match=r"written as \.html or \.htm"):
+        write_page(fitted, to=fitted / name)
+    assert (fitted / "metrics.json").read_bytes() == before
+    assert not (fitted / "page").exists()
 
 
 def test_no_fit(tmp_path):

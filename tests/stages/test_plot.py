@@ -44,6 +44,28 @@ class TestImages:
             assert pixels.shape == (24, 32, 3)
             assert ("red", "green", "blue")[pixels.mean(axis=(0, 1)).argmax()] == title
 
+    @pytest.mark.parametrize("limit", range(1, 36))
+    def test_no_class_has_more_images_than_another_that_has_more_left(self, store, limit):
+        titles = titles_of(plot.plot_images(store, limit=limit))
+        counts = [titles.count(name) for name in ("blue", "green", "red")]
+        assert sum(counts) == limit
+        assert max(counts) - min(counts) <= 1
+
+    def test_few_images_are_of_any_classes(self, store):
+        shown = {tuple(titles_of(plot.plot_images(store, limit=2, seed=k))) for k in range(20)}
+        assert shown == {("blue", "green"), ("blue", "red"), ("green", "red")}
+
+    def test_a_small_class_is_shown_whole_and_the_large_ones_go_on(self, photos, tmp_path, engine):
+        for path in sorted((photos / "red").iterdir())[2:]:
+            path.unlink()
+        config = ExtractConfig(
+            dataset=str(photos), image_size=32, weights="random", cache_dir=tmp_path / "cache"
+        )
+        titles = titles_of(
+            plot.plot_images(extract(prepare(config), lambda job: engine).store, limit=10)
+        )
+        assert [titles.count(name) for name in ("blue", "green", "red")] == [4, 4, 2]
+
     def test_the_lot_depends_on_the_seed_alone(self, store):
         drawn = [pictures_of(plot.plot_images(store, limit=6, seed=seed)) for seed in (1, 1, 2)]
         assert np.array_equal(drawn[0], drawn[1])

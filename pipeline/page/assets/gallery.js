@@ -1,10 +1,20 @@
+// As formats.py writes it: halves up, and more digits where fewer would say nothing or all.
+function showPercent(share) {
+  const units = Math.round(share * 1e12);
+  const all = units === 0 || units === 1e12;
+  for (let digits = 1; ; digits += 1) {
+    const shown = (Math.round(units / 10 ** (10 - digits)) / 10 ** digits).toFixed(digits);
+    if (all || digits === 4 || !["0", "100"].includes(String(Number(shown)))) return shown;
+  }
+}
+
 // Cards of test images, made when they are asked for.
 function makeGallery(page) {
   const { names, rows, thumbnails, kind } = page;
 
   function showScore(score) {
     if (score === null) return "";
-    return kind === "probability" ? `${(100 * score).toFixed(1)}\u00a0%` : score.toFixed(2);
+    return kind === "probability" ? `${showPercent(score)}\u00a0%` : score.toFixed(2).replace("-", "−");
   }
 
   function said(word, label, score, look) {

@@ -1,7 +1,4 @@
 // The map: points by class, mistakes in front.
-const FEW_LIGHT = [
-  "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7b4fa3", "#8a8a00", "#8c564b", "#6b7280",
-];
 const FEW_DARK = [
   "#4ea3e0", "#f0b429", "#2fc79a", "#e39ac3", "#8fd0f7", "#f4814a", "#b08be0", "#c9c93a", "#c08b7d", "#a3abb5",
 ];
@@ -46,7 +43,7 @@ async function setUpMap(page, gallery) {
 
   function colour() {
     const dark = mix("rgb(0,0,0)", themeColour("surface"), 1).match(/\d+/g)[0] < 128;
-    state.colours = names.map((_, label) => classColour(label, names.length, dark));
+    state.colours = names.map((_, label) => classColour(label, names.length, dark ? FEW_DARK : page.colours, dark));
     document.querySelectorAll("#legend .swatch").forEach((swatch, label) => {
       swatch.style.setProperty("--c", state.colours[label]);
     });
@@ -95,8 +92,8 @@ function pointSizes(count, wrong) {
   };
 }
 
-function classColour(label, count, dark) {
-  if (count <= FEW_LIGHT.length) return (dark ? FEW_DARK : FEW_LIGHT)[label];
+function classColour(label, count, few, dark) {
+  if (count <= few.length) return few[label];
   const hue = (label * 137.508) % 360; // the golden angle: neighbours in the list differ most
   const lightness = (dark ? [72, 60, 82] : [45, 58, 34])[label % 3];
   return hslToHex(hue, 62, lightness);

@@ -1,5 +1,6 @@
 // Light or dark: as the system says, until the button says otherwise.
 const onThemeChange = [];
+document.documentElement.classList.add("js");
 
 function setUpTheme() {
   const button = document.getElementById("theme");
@@ -13,6 +14,23 @@ function setUpTheme() {
     changed();
   });
   system.addEventListener("change", changed);
+  setUpPaper(changed);
+}
+
+// Paper is white: canvases are drawn for it, too, and afterwards for the screen again.
+function setUpPaper(changed) {
+  const root = document.documentElement;
+  let onScreen;
+  addEventListener("beforeprint", () => {
+    onScreen = root.dataset.theme;
+    root.dataset.theme = "light";
+    changed();
+  });
+  addEventListener("afterprint", () => {
+    if (onScreen) root.dataset.theme = onScreen;
+    else delete root.dataset.theme;
+    changed();
+  });
 }
 
 // What a custom property is in the theme of now, as a colour that a canvas takes.
