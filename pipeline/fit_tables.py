@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import RenderableType
 
-from pipeline.records import FitResult, Report
+from pipeline.records import FitResult, Report, write_percent
 from pipeline.sheets import Column, Sheet
 
 if TYPE_CHECKING:
@@ -261,7 +261,7 @@ def _percent_ci(share: float, interval: Sequence[float]) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f}"
+    return "-" if share is None else write_percent(share)
 
 
 def _points(difference: float) -> str:

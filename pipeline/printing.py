@@ -18,7 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.gates import describe_gate
-from pipeline.records import Report, describe_augment, flatten_recipe, printable
+from pipeline.records import (
+    Report,
+    describe_augment,
+    flatten_recipe,
+    printable,
+    write_percent,
+)
 
 MAX_MATRIX_CLASSES = 20
 MAX_CLASS_ROWS = 15
@@ -94,14 +100,14 @@ def _describe_recipe(recipe: Mapping[str, Any]) -> str:
 
 
 def _percent(share: float | None, digits: int = 1) -> str:
-    return "-" if share is None else f"{100 * share:.{digits}f} %"
+    return "-" if share is None else f"{write_percent(share, digits)} %"
 
 
 def _percent_ci(share: float | None, interval: Sequence[float] | None) -> str:
     if share is None or interval is None:
         return _percent(share)
     low, high = interval
-    return f"{_percent(share)} [{100 * low:.1f}, {100 * high:.1f}]"
+    return f"{_percent(share)} [{write_percent(low)}, {write_percent(high)}]"
 
 
 def _number_ci(number: float, interval: Sequence[float] | None) -> str:
@@ -228,7 +234,7 @@ class _Page:
     def folds(self, cv: Mapping[str, Any]) -> tuple[str, str, str]:
         spread = f"{_percent(cv['mean'])} {self.plus_minus} {100 * cv['std']:.1f}"
         low, high = cv["accuracy_ci"]
-        interval = f"[{100 * low:.1f}, {100 * high:.1f}]"
+        interval = f"[{write_percent(low)}, {write_percent(high)}]"
         images = f"{cv['n_images']:,} training images"
         return f"{cv['n_folds']}-fold accuracy", f"{spread}  {interval} of {images}", ""
 

@@ -98,9 +98,9 @@ def test_comparison():
         "",
         "  classifier         accuracy %         difference       p    ms    MB    s",
         "─" * 75,
-        "  svm         90.1 [88.7, 91.3]               best          5.25  61.4  128",
-        "* linear-svm  90.1 [88.7, 91.3]  -0.4 [-1.2, +0.4]   0.671  4.61  61.4  128",
-        "  knn         80.0 [88.7, 91.3]  -2.2 [-3.1, -1.4]  <0.001     -  61.4  128",
+        "  svm         90.1 [88.7, 91.4]               best          5.25  61.4  128",
+        "* linear-svm  90.1 [88.7, 91.4]  -0.4 [-1.2, +0.4]   0.671  4.61  61.4  128",
+        "  knn         80.0 [88.7, 91.4]  -2.2 [-3.1, -1.4]  <0.001     -  61.4  128",
         "",
         "* linear-svm is the cheapest within the error bar of the best, svm, at 4.61 ms",
         "an image instead of 5.25.",
@@ -120,7 +120,7 @@ def test_a_wide_terminal_shows_everything():
 def test_a_narrow_terminal_keeps_what_matters_most():
     lines = lines_of(render_comparison, make_comparison(), width=50)
     assert lines[3].split() == ["classifier", "accuracy", "%", "difference"]
-    assert lines[5].endswith("90.1 [88.7, 91.3]               best")
+    assert lines[5].endswith("90.1 [88.7, 91.4]               best")
     assert "McNemar" not in " ".join(lines)
 
 

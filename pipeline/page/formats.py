@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any
+
+from pipeline.records import exact_decimal, fix_digits
 
 NOTHING = "–"
 """What is written where there is no number."""
 
 _BLANK = "\N{NO-BREAK SPACE}"
 _MORE_DIGITS = 3
-_CERTAIN_DIGITS = 12  # what is beyond them comes of how a mean was added up
 
 
 def format_value(value: float | None, how: str) -> str:
@@ -27,7 +28,7 @@ def format_value(value: float | None, how: str) -> str:
 
 
 def _bare_percent(share: float) -> str:
-    return _shorten(100 * _exact(share), digits=1, ends=(0, 100))
+    return _shorten(100 * exact_decimal(share), digits=1, ends=(0, 100))
 
 
 def _percent(share: float) -> str:
@@ -39,7 +40,7 @@ def _count(value: float) -> str:
 
 
 def _number(value: float) -> str:
-    return _shorten(_exact(value), digits=3, ends=(0, 1)).replace("-", "−")
+    return _shorten(exact_decimal(value), digits=3, ends=(0, 1)).replace("-", "−")
 
 
 def _decision(value: float) -> str:
@@ -68,24 +69,13 @@ def _seconds(value: float) -> str:
     return f"{value:,.{digits}f}{_BLANK}s"
 
 
-def _exact(value: float) -> Decimal:
-    return Decimal(repr(round(float(value), _CERTAIN_DIGITS)))
-
-
-def _fix(value: Decimal, digits: int) -> str:
-    """Write a number with so many decimals, halves rounded up as readers do."""
-    if not value.is_finite():
-        return str(value)
-    return f"{value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
-
-
 def _shorten(value: Decimal, *, digits: int, ends: tuple[int, int]) -> str:
     """Write a number with so many digits, or a few more if they tell it from nothing or all."""
     for more in range(_MORE_DIGITS):
-        shown = _fix(value, digits + more)
+        shown = fix_digits(value, digits + more)
         if float(shown) not in ends or value in ends:
             return shown
-    return _fix(value, digits + _MORE_DIGITS)
+    return fix_digits(value, digits + _MORE_DIGITS)
 
 
 FORMATS: Mapping[str, Callable[[Any], str]] = {

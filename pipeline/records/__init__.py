@@ -29,6 +29,7 @@ from pipeline.records.results import (
     TimeLedger,
     describe_waits,
 )
+from pipeline.records.rounding import exact_decimal, fix_digits, write_percent
 from pipeline.records.rows import (
     UNLABELLED,
     FeatureTable,
@@ -73,7 +74,10 @@ __all__ = [
     "describe_augment",
     "describe_waits",
     "encode_names",
+    "exact_decimal",
+    "fix_digits",
     "flatten_recipe",
     "hash_json",
     "printable",
+    "write_percent",
 ]
