@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import colours
+from pipeline.images import reading
 from pipeline.images.colours import N_COLOURS, colour_histograms
 from tests.conftest import TINTS
 
@@ -47,7 +47,7 @@ def test_a_small_picture_is_counted_pixel_by_pixel(tmp_path):
 
 
 def test_rows_keep_their_order_over_many_jobs(photos, monkeypatch):
-    monkeypatch.setattr(colours, "_ROWS_A_JOB", 5)
+    monkeypatch.setattr(reading, "_ROWS_A_JOB", 5)
     paths = sorted(str(p.relative_to(photos)) for p in photos.rglob("*.jpg"))
     progress = []
     found, ok = histograms_of(

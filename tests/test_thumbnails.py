@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.images import Thumbnail, decode_image, read_thumbnails, thumbnails
+from pipeline.images import Thumbnail, decode_image, read_thumbnails, reading
 from pipeline.images.geometry import Fitted, Geometry
 from tests.faults.pictures import encode, exif_of, photograph, quadrants, solid
 
@@ -113,7 +113,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path):
 
 
 def test_rows_keep_their_order_over_many_jobs(tmp_path, monkeypatch):
-    monkeypatch.setattr(thumbnails, "_ROWS_A_JOB", 3)
+    monkeypatch.setattr(reading, "_ROWS_A_JOB", 3)
     files = {f"{i}.png": encode(solid((20 * i, 0, 0), (10 + i, 10))) for i in range(10)}
     progress = []
     made = thumbnails_of(

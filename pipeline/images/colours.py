@@ -12,23 +12,20 @@ M. J. Swain and D. H. Ballard, "Color indexing", International Journal of Comput
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageDecodeError
 from pipeline.images.codec import decode_image
 from pipeline.images.geometry import Geometry
-from pipeline.images.reading import read_checked
+from pipeline.images.reading import read_each
 from pipeline.records import OnProgress
 
 N_COLOURS = 64
 """4 × 4 × 4 boxes of red, green and blue, blue running fastest."""
 
 _SMALL = Geometry(size=32, resize="squash", interpolation="bilinear")
-_ROWS_A_JOB = 64
 
 
 def colour_histograms(
@@ -65,23 +62,18 @@ def colour_histograms(
     histograms = np.zeros((len(paths), N_COLOURS), np.float32)
     ok = np.zeros(len(paths), bool)
 
-    def fill(start: int) -> int:
-        stop = min(start + _ROWS_A_JOB, len(paths))
-        for row in range(start, stop):
-            pixels = _read_small(root / paths[row], sha256[row].tobytes())
-            if pixels is not None:
-                histograms[row] = _histogram(pixels)
-                ok[row] = True
-        return stop
-
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="colours") as pool:
-        try:
-            for done in pool.map(fill, range(0, len(paths), _ROWS_A_JOB)):
-                if on_progress is not None:
-                    on_progress(done, len(paths))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    found = read_each(
+        root, paths, _measure, sha256=sha256, n_workers=n_workers, on_progress=on_progress
+    )
+    for row, histogram in enumerate(found):
+        if histogram is not None:
+            histograms[row] = histogram
+            ok[row] = True
     return histograms, ok
+
+
+def _measure(data: bytes) -> NDArray[np.float64]:
+    return _histogram(decode_image(data, _SMALL))
 
 
 def _histogram(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -89,14 +81,3 @@ def _histogram(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
     level = pixels.reshape(-1, 3) >> 6  # 0-3
     box = level @ np.array([16, 4, 1], np.uint8)
     return np.bincount(box, minlength=N_COLOURS) / len(box)
-
-
-def _read_small(path: Path, digest: bytes) -> NDArray[np.uint8] | None:
-    """Return an image as 32 × 32 RGB pixels, None if it is not the one with this SHA-256."""
-    data = read_checked(path, digest)
-    if data is None:
-        return None
-    try:
-        return decode_image(data, _SMALL)
-    except ImageDecodeError:
-        return None

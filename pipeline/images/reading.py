@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import stat
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,14 @@ from numpy.typing import NDArray
 from pipeline.errors import ImageDecodeError
 from pipeline.images.codec import DecodedImage, examine_image
 from pipeline.images.geometry import Geometry
-from pipeline.records import ImageBatch, Manifest, Status
+from pipeline.records import ImageBatch, Manifest, OnProgress, Status
 
 MAX_BYTES = 1 << 30
 """A larger file is not read: 100 megapixels of 16-bit RGBA are 0.8 GB before compression."""
+
+_ROWS_A_JOB = 64
+
+Made = TypeVar("Made")
 
 
 def read_image(manifest: Manifest, row: int, geometries: Sequence[Geometry]) -> DecodedImage:
@@ -45,6 +50,61 @@ def read_checked(path: Path, digest: bytes) -> bytes | None:
     except (OSError, MemoryError, ValueError):  # ValueError: a name that no file can have
         return None
     return data if hashlib.sha256(data).digest() == digest else None
+
+
+def read_each(
+    root: Path,
+    paths: Sequence[str],
+    make: Callable[[bytes], Made],
+    *,
+    sha256: NDArray[np.uint8],
+    n_workers: int,
+    on_progress: OnProgress | None = None,
+) -> Iterator[Made | None]:
+    """Yield what is made of each file's bytes, in order, made in threads.
+
+    Parameters
+    ----------
+    root : Path
+    paths : sequence of str
+        Relative to `root`.
+    make : callable
+        Raises ImageDecodeError where nothing can be made.
+    sha256 : uint8 ndarray of shape (n_images, 32)
+        Of the files as they were listed.
+    n_workers : int
+        Threads, at least 1.
+    on_progress : callable, optional
+        Takes (done, total), in images.
+
+    Yields
+    ------
+    made or None
+        None for a file that `read_checked` does not give, or of which nothing can be made.
+    """
+
+    def make_some(start: int) -> list[Made | None]:
+        rows = range(start, min(start + _ROWS_A_JOB, len(paths)))
+        return [_make_one(root / paths[row], sha256[row].tobytes(), make) for row in rows]
+
+    with ThreadPoolExecutor(n_workers, thread_name_prefix="images") as pool:
+        try:
+            done = 0
+            for some in pool.map(make_some, range(0, len(paths), _ROWS_A_JOB)):
+                yield from some
+                done += len(some)
+                if on_progress is not None:
+                    on_progress(done, len(paths))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _make_one(path: Path, digest: bytes, make: Callable[[bytes], Made]) -> Made | None:
+    data = read_checked(path, digest)
+    try:
+        return None if data is None else make(data)
+    except ImageDecodeError:
+        return None
 
 
 def read_batches(

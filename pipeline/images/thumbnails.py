@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ImageDecodeError
 from pipeline.images.codec import encode_webp, examine_image
 from pipeline.images.geometry import Fitted
-from pipeline.images.reading import read_checked
+from pipeline.images.reading import read_each
 from pipeline.records import OnProgress
-
-_ROWS_A_JOB = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,31 +66,10 @@ def read_thumbnails(
     """
     shape = Fitted(side=side)
 
-    def make(start: int) -> list[Thumbnail | None]:
-        rows = range(start, min(start + _ROWS_A_JOB, len(paths)))
-        return [
-            _read_thumbnail(root / paths[row], sha256[row].tobytes(), shape, quality)
-            for row in rows
-        ]
-
-    made: list[Thumbnail | None] = []
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="thumbnails") as pool:
-        try:
-            for thumbnails in pool.map(make, range(0, len(paths), _ROWS_A_JOB)):
-                made += thumbnails
-                if on_progress is not None:
-                    on_progress(len(made), len(paths))
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
-    return made
-
-
-def _read_thumbnail(path: Path, digest: bytes, shape: Fitted, quality: int) -> Thumbnail | None:
-    data = read_checked(path, digest)
-    if data is None:
-        return None
-    try:
+    def make(data: bytes) -> Thumbnail:
         decoded = examine_image(data, [shape])
-    except ImageDecodeError:
-        return None
-    return Thumbnail(encode_webp(decoded.pixels[0], quality=quality), decoded.size)
+        return Thumbnail(encode_webp(decoded.pixels[0], quality=quality), decoded.size)
+
+    return list(
+        read_each(root, paths, make, sha256=sha256, n_workers=n_workers, on_progress=on_progress)
+    )
