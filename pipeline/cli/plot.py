@@ -62,10 +62,7 @@ def plot_pca_command(
     json: options.JsonArg = False,
 ) -> None:
     """Draw where the classes lie: the first two principal components of the transfer values."""
-    from pipeline.stages.plot import plot_map
-
-    draw = partial(plot_map, method="pca", limit=limit, seed=seed)
-    _plot(terminal, "pca", draw, steps.choose_store(**store), to, as_json=json)
+    _plot_map(terminal, "pca", store, limit=limit, seed=seed, to=to, as_json=json)
 
 
 @add_command([plot_app], "tsne", store=options.plotted_store)
@@ -79,10 +76,23 @@ def plot_tsne_command(
     json: options.JsonArg = False,
 ) -> None:
     """Draw where the classes lie by t-SNE: near each other is what has similar values."""
+    _plot_map(terminal, "tsne", store, limit=limit, seed=seed, to=to, as_json=json)
+
+
+def _plot_map(
+    terminal: Terminal,
+    method: str,
+    store: dict[str, Any],
+    *,
+    limit: int,
+    seed: int,
+    to: Path | None,
+    as_json: bool,
+) -> None:
     from pipeline.stages.plot import plot_map
 
-    draw = partial(plot_map, method="tsne", limit=limit, seed=seed)
-    _plot(terminal, "tsne", draw, steps.choose_store(**store), to, as_json=json)
+    draw = partial(plot_map, method=method, limit=limit, seed=seed)
+    _plot(terminal, method, draw, steps.choose_store(**store), to, as_json=as_json)
 
 
 def _plot(
