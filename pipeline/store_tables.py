@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.cache import Verification
     from pipeline.stages.clean import Cleaning
     from pipeline.stages.diff import StoreDiff
-    from pipeline.stages.export import Export
+    from pipeline.stages.export_values import Export
     from pipeline.stages.stores import StoreDetails, StoreEntry
 
 N_PATHS = 3

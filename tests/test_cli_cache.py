@@ -106,7 +106,7 @@ def test_help_loads_no_heavy_library(command):
         ("pipeline.stages.stores", {"zarr"}),
         ("pipeline.stages.diff", {"zarr"}),
         ("pipeline.stages.clean", {"zarr"}),
-        ("pipeline.stages.export", {"zarr", "pandas"}),
+        ("pipeline.stages.export_values", {"zarr", "pandas"}),
         ("pipeline.store_tables", set()),
     ],
 )

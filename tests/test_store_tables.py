@@ -7,7 +7,7 @@ from rich.console import Console
 
 from pipeline.stages.clean import Cleaning, Kept, Removed
 from pipeline.stages.diff import StoreDiff, ValuesDiff
-from pipeline.stages.export import Export
+from pipeline.stages.export_values import Export
 from pipeline.stages.stores import StoreDetails, StoreEntry
 from pipeline.store_tables import (
     describe_age,

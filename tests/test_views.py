@@ -4,7 +4,7 @@ import pytest
 from pipeline import artifacts
 from pipeline.config import FitConfig
 from pipeline.errors import FeatureMismatchError
-from pipeline.stages.export import export_store
+from pipeline.stages.export_values import export_store
 from pipeline.stages.fit import fit
 from pipeline.views import (
     average_views,

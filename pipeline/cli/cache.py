@@ -136,7 +136,7 @@ def cache_export_command(
 ) -> None:
     """Write the rows of a store that have values as NumPy arrays, CSV or Parquet."""
     from pipeline.exporting import guess_format
-    from pipeline.stages.export import export_store
+    from pipeline.stages.export_values import export_store
     from pipeline.store_tables import render_export
 
     path = steps.choose_store(cache_dir, store)

@@ -8,8 +8,8 @@ import pytest
 from pipeline import cache
 from pipeline.cache import StoreWriter, read_outline
 from pipeline.errors import CacheCorruptError, CacheError, CacheIncompleteError, PipelineError
-from pipeline.stages import export as export_stage
-from pipeline.stages.export import export_store
+from pipeline.stages import export_values as export_stage
+from pipeline.stages.export_values import export_store
 from tests.made_stores import PATHS, flip_a_byte, make_store, values_of
 
 
