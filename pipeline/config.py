@@ -21,6 +21,18 @@ ALL = "all"
 TAKES_C = ("logreg", "svm", "linear-svm")
 TAKES_CLASS_WEIGHT = (*TAKES_C, "ridge")
 SPLITS = ("stratified", "stable")
+EXPORTS = {
+    "keras": ".keras",
+    "onnx": ".onnx",
+    "openvino": ".xml",
+    "tflite": ".tflite",
+    "npz": ".npz",
+}
+"""What a fit can be written as, and how such a file's name ends."""
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("cosine", "constant")
+DISTORTIONS = ("hflip", "shift", "zoom", "rotate", "colour")
+LAST_BLOCK = "last-block"
 
 
 def check_choice(flag: str, value: str, choices: tuple[str, ...]) -> None:
@@ -174,6 +186,111 @@ class FitConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+
+# What works for the last blocks of a network whose batch normalisation stays as it is.
+_LEARNING_RATES = {"adam": 3e-4, "adamw": 3e-4, "rmsprop": 1e-4, "sgd": 1e-2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinetuneConfig:
+    """How `finetune` was asked to train the last layers of a network, and a head behind them.
+
+    `unfreeze_from` is "last-block", the name of a layer, or the number of one. `head` are the
+    units of the hidden layers in front of the last one. `learning_rate` of None is the optimizer's
+    own. `patience` counts epochs without a better validation accuracy, None never stops.
+    `cache_frozen` of None keeps the frozen part's output where `augment` allows it.
+    """
+
+    unfreeze_from: str = LAST_BLOCK
+    head: tuple[int, ...] = ()
+    dropout: float = 0.2
+    batch_norm: bool = False
+    optimizer: str = "adam"
+    learning_rate: float | None = None
+    schedule: str = "cosine"
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    epochs: int = 10
+    batch_size: int = 64
+    patience: int | None = 5
+    validation_size: float = 0.1
+    augment: tuple[str, ...] = ()
+    cache_frozen: bool | None = None
+    mixed_precision: bool = False
+    tensorboard: Path | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("--optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("--schedule", self.schedule, SCHEDULES)
+        for kind in self.augment:
+            check_choice("--augment", kind, DISTORTIONS)
+        if len(set(self.augment)) < len(self.augment):
+            raise ConfigError(f"--augment is given twice: {', '.join(self.augment)}.")
+        for units in self.head:
+            check_at_least("--head", units, 1)
+        check_at_least("--epochs", self.epochs, 1)
+        check_at_least("--batch-size", self.batch_size, 1)
+        check_at_least("--patience", self.patience, 1)
+        check_at_least("--weight-decay", self.weight_decay, 0)
+        if not 0 < self.rate < math.inf:
+            raise ConfigError(f"--learning-rate must be greater than 0. Got: {self.rate}.")
+        for flag, share in (
+            ("--dropout", self.dropout),
+            ("--label-smoothing", self.label_smoothing),
+        ):
+            if not 0 <= share < 1:
+                raise ConfigError(f"{flag} must be at least 0 and below 1. Got: {share}.")
+        if not 0 < self.validation_size < 1:
+            raise ConfigError(
+                f"--validation-size must lie between 0 and 1. Got: {self.validation_size}."
+            )
+        if self.cache_frozen and not self._can_cache:
+            raise ConfigError(
+                "--cache-frozen keeps one output of the frozen part for each image, or two with "
+                f"--augment hflip. Got: --augment {' --augment '.join(self.augment)}. Leave out "
+                "--cache-frozen, or the others."
+            )
+
+    @property
+    def rate(self) -> float:
+        """The learning rate, the optimizer's own if none was given."""
+        own = _LEARNING_RATES[self.optimizer]
+        return own if self.learning_rate is None else self.learning_rate
+
+    @property
+    def caches(self) -> bool:
+        """Whether the frozen part's output is to be computed once and kept."""
+        return self._can_cache if self.cache_frozen is None else self.cache_frozen
+
+    @property
+    def _can_cache(self) -> bool:
+        return set(self.augment) <= {"hflip"}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return, as JSON values, what decides the outcome."""
+        fields = {**asdict(self), "learning_rate": self.rate, "cache_frozen": self.caches}
+        del fields["tensorboard"]
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in fields.items()
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdviseConfig:
+    """On how many training images `advise` tries layers, and how many seconds that may take."""
+
+    limit: int = 2_000
+    max_time: float = 300.0
+    seed: int = 42
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        check_at_least("--limit", self.limit, 1)
+        check_at_least("--seed", self.seed, 0)
+        if not 0 < self.max_time < math.inf:
+            raise ConfigError(f"--max-time must be longer than nothing. Got: {self.max_time} s.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ PipelineError                         exit 1
   DatasetError     EmptyDatasetError · ImageDecodeError · DownloadError
   CacheError       CacheNotFoundError · CacheMismatchError · CacheIncompleteError
                    CacheCorruptError · CacheLockedError
-  BackboneError    WeightsNotFoundError · OutOfMemoryError
+  BackboneError    WeightsNotFoundError · OutOfMemoryError · FinetuneError
   ClassifierError  ClassifierNotFoundError · FeatureMismatchError · ArtifactTamperedError
 
 A message says what is wrong, where, what was expected, what was found, and what to do next.
@@ -94,6 +94,10 @@ class OutOfMemoryError(BackboneError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(type(self), batch_size=self.batch_size), self.args
+
+
+class FinetuneError(BackboneError):
+    """A network cannot be trained further, or what came of it cannot be kept or read."""
 
 
 class ClassifierError(PipelineError):

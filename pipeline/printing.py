@@ -39,7 +39,9 @@ RECALL = "recall"
 INDENT, GAP = 2, 2
 
 
-def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> RenderableType:
+def render_report(
+    report: Report, *, width: int, encoding: str = "utf-8", verdict: Sequence[str] = ()
+) -> RenderableType:
     """Lay a report out for a terminal.
 
     Parameters
@@ -49,6 +51,8 @@ def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> Ren
         Columns, for example `Console.width`.
     encoding : str
         Of the output, for example `Console.encoding`; what it lacks is shown as escapes.
+    verdict : sequence of str
+        Sentences that say what it all comes to, for the end.
 
     Returns
     -------
@@ -71,6 +75,7 @@ def render_report(report: Report, *, width: int, encoding: str = "utf-8") -> Ren
         *page.counts("Skipped images", report.skipped),
         *page.counts("Unusual images", _list_unusual(report)),
         *page.notes(report),
+        *page.verdict(verdict),
     ]
     return Group(*parts)
 
@@ -420,6 +425,11 @@ class _Page:
 
     def notes(self, report: Report) -> list[RenderableType]:
         return self.section("Notes", self.bullets(report.notes)) if report.notes else []
+
+    def verdict(self, sentences: Sequence[str]) -> list[RenderableType]:
+        if not sentences:
+            return []
+        return self.section("In short", Text(self.clean(" ".join(sentences)), no_wrap=False))
 
     def bullets(self, sentences: Sequence[str]) -> Table:
         table = Table.grid(padding=(0, 1))

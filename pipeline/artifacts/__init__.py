@@ -7,6 +7,7 @@
         metrics.json       the Report
         predictions.csv    every test row: path, label, prediction, split, score:<class>…
         report.html        the page, made from the others, and figures/, where they were asked for
+        doubt-<what>.kept  what tells unknown images, or chooses sets, where it was asked for
     cache/<dataset>/<model>-<key8>.fits/map-<method>-<hash8>.map    a map of test rows
 
 Unpickling runs code. The bytes of model.joblib are therefore read once, hashed, and unpickled
@@ -15,6 +16,7 @@ files; whoever can write both files can still run code, so load only fits from p
 """
 
 from pipeline.artifacts.description import fit_path, read_info
+from pipeline.artifacts.keeping import keep_arrays, read_arrays
 from pipeline.artifacts.loading import LoadedModel, check_features, load_model
 from pipeline.artifacts.pages import (
     KeptMap,
@@ -41,12 +43,14 @@ __all__ = [
     "MapPlace",
     "check_features",
     "fit_path",
+    "keep_arrays",
     "load_model",
     "map_place",
     "mark_gates",
     "mark_used",
     "newest_fit",
     "page_path",
+    "read_arrays",
     "read_file",
     "read_info",
     "read_map",

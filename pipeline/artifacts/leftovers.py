@@ -12,7 +12,8 @@ from pipeline.durable import partial_path, remove, rename, sync
 
 PAGE = "report.html"
 _PARTIAL = re.compile(r"\.[a-z-]+-[0-9a-f]{8}(\.map)?\.[0-9a-f]{8}\.partial")
-_PARTIAL_PAGE = re.compile(r"\.report\.html\.[0-9a-f]{8}\.partial")
+_PARTIAL_PAGE = re.compile(r"\.(report\.html|doubt-[a-z-]+\.kept)\.[0-9a-f]{8}\.partial")
+_KEPT = re.compile(r"doubt-[a-z-]+\.kept")
 _MAP = re.compile(r"map-[a-z]+-[0-9a-f]{8}\.map")
 _OURS = {INFO, *VOUCHED, PAGE}
 _FIGURE = re.compile(r"figures/[\w-]+\.(png|svg|pdf)")
@@ -29,7 +30,7 @@ def list_partial_fits(fits: Path) -> list[Path]:
 
 
 def list_partial_pages(folder: Path) -> list[Path]:
-    """Return what killed writers left half made of a fit's page."""
+    """Return what killed writers left half made of a fit's page, or of what is kept beside it."""
     return sorted(p for p in _list(folder) if _PARTIAL_PAGE.fullmatch(p.name))
 
 
@@ -116,4 +117,6 @@ def _is_ours(path: Path, fit: Path) -> bool:
         return False
     if path.is_dir():
         return name == "figures"
-    return name in _OURS or bool(_FIGURE.fullmatch(name) or _PARTIAL_PAGE.fullmatch(name))
+    return name in _OURS or any(
+        pattern.fullmatch(name) for pattern in (_FIGURE, _KEPT, _PARTIAL_PAGE)
+    )

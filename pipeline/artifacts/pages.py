@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline import __version__
 from pipeline.artifacts.description import read_info
+from pipeline.artifacts.keeping import pack_arrays, unpack_arrays
 from pipeline.artifacts.leftovers import PAGE, list_partial_pages
 from pipeline.artifacts.locking import lock_fits
 from pipeline.artifacts.writing import LOCK_SECONDS
 from pipeline.durable import remove, write_file
 from pipeline.errors import ClassifierError
 from pipeline.records import hash_json
-
-_DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,13 +132,14 @@ def save_map(place: MapPlace, kept: KeptMap) -> None:
     CacheLockedError
         If another process keeps writing beside the fit for a minute.
     """
-    buffer = io.BytesIO()
     explained = np.array([] if kept.explained is None else kept.explained, np.float64)
-    np.savez(buffer, points=np.asarray(kept.points, np.float32), explained=explained)
-    content = buffer.getvalue()
+    arrays: dict[str, NDArray[Any]] = {
+        "points": np.asarray(kept.points, np.float32),
+        "explained": explained,
+    }
     fits = place.path.parent
     with lock_fits(fits, timeout=LOCK_SECONDS):
-        write_file(place.path, _digest(place, content) + content, within=fits)
+        write_file(place.path, pack_arrays(place.identity, arrays), within=fits)
 
 
 def read_map(place: MapPlace, *, n_points: int) -> KeptMap | None:
@@ -149,15 +148,10 @@ def read_map(place: MapPlace, *, n_points: int) -> KeptMap | None:
         data = place.path.read_bytes()
     except OSError:
         return None
-    digest, content = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:]
-    if digest != _digest(place, content):
+    arrays = unpack_arrays(place.identity, data)
+    if arrays is None:
         return None
-    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-        points, explained = arrays["points"], arrays["explained"].tolist()
+    points, explained = arrays["points"], arrays["explained"].tolist()
     if points.shape != (n_points, 2):
         return None
     return KeptMap(points=points, explained=(explained[0], explained[1]) if explained else None)
-
-
-def _digest(place: MapPlace, content: bytes) -> bytes:
-    return hashlib.sha256(place.identity.encode() + content).digest()

@@ -49,6 +49,11 @@ def find_obstacle(network: Network) -> str:
 
     Whether `network` pools at all where `--layer` takes its values is only seen once it is opened.
     """
+    if network.top:
+        return (
+            "The network names images by its own top: maps are drawn of the transfer values of a "
+            "fit, and these are probabilities."
+        )
     if network.pooling != "avg":
         return (
             f"These are transfer values of --pooling {network.pooling}: only of averages (--pooling"

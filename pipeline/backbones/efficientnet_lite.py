@@ -12,9 +12,6 @@ R. Liu: Higher accuracy on vision models with EfficientNet-Lite, TensorFlow blog
 
 from __future__ import annotations
 
-import csv
-import functools
-import importlib.resources
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -242,11 +239,3 @@ def _to_keras_order(layer: Any, array: NDArray[Any]) -> NDArray[Any]:
     if array.ndim == 4:
         return np.transpose(array, (2, 3, 1, 0))
     return array.T
-
-
-@functools.cache
-def imagenet_classes() -> tuple[str, ...]:
-    """Return the names of ImageNet's 1,000 classes in the order of the networks' outputs."""
-    table = importlib.resources.files("pipeline.backbones") / "imagenet_classes.csv"
-    with table.open("r", encoding="utf-8") as file:
-        return tuple(row["name"] for row in csv.DictReader(file))

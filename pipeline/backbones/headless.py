@@ -48,7 +48,9 @@ def build_network(network: Network, *, precision: str = "float32") -> keras.Mode
     """
     # First all of them: each build begins to number nameless layers anew.
     backbones = [
-        build_headless(
+        build_whole(part, precision=precision)
+        if network.top
+        else build_headless(
             part.spec,
             part.weights,
             image_size=part.image_size,
@@ -135,11 +137,43 @@ def build_headless(
     """
     check_choice("--pooling", pooling, POOLINGS)
     check_choice("--precision", precision, tuple(_POLICIES))
-    with _global_settings(_POLICIES[precision]):
+    with global_settings(_POLICIES[precision]):
         images, taps = _build_taps(spec, weights, image_size, layers, pooling)
         values = [_to_vector(tap, pooling) for tap in taps]
         joined = keras.layers.Concatenate(dtype="float32")(values) if len(values) > 1 else values[0]
         return keras.Model(images, joined, name="headless")
+
+
+def build_whole(part: Part, *, precision: str = "float32") -> keras.Model:
+    """Build a backbone with its own top, its preprocessing inside.
+
+    Parameters
+    ----------
+    part : Part
+        Its spec from `tops.top_spec`, and the weights of that.
+    precision : str
+        As for `build_headless`.
+
+    Returns
+    -------
+    keras.Model
+        From uint8 (b, image_size, image_size, 3), RGB 0-255, to float32 (b, 1000), the
+        probabilities of ImageNet's classes.
+
+    Raises
+    ------
+    BackboneError
+        When the weights do not belong to the backbone.
+    """
+    check_choice("--precision", precision, tuple(_POLICIES))
+    with global_settings(_POLICIES[precision]):
+        side = part.image_size
+        backbone = _build_with_top(part.spec, side)
+        _load(backbone, part.spec, part.weights, has_top=True)
+        images = keras.Input((side, side, 3), dtype="uint8", name="images")
+        logits = backbone(preprocess(images, PREPROCESSINGS[part.spec.preprocessing]))
+        # In float32 also where the network computes in bfloat16.
+        return keras.Model(images, keras.layers.Softmax(dtype="float32")(logits), name="whole")
 
 
 def build_maps(part: Part, *, precision: str = "float32") -> keras.Model:
@@ -164,10 +198,50 @@ def build_maps(part: Part, *, precision: str = "float32") -> keras.Model:
         As `build_headless`.
     """
     check_choice("--precision", precision, tuple(_POLICIES))
-    with _global_settings(_POLICIES[precision]):
+    with global_settings(_POLICIES[precision]):
         images, taps = _build_taps(part.spec, part.weights, part.image_size, part.layers, "avg")
         linear = [keras.layers.Activation("linear", dtype="float32")(tap) for tap in taps]
         return keras.Model(images, linear, name="maps")
+
+
+def build_bare(
+    spec: BackboneSpec,
+    weights: WeightsFile | None,
+    *,
+    image_size: int,
+    precision: str = "float32",
+) -> keras.Model:
+    """Build a backbone with nothing before or behind it, to be trained.
+
+    It is the network whose weights a file for `resolve_weights` holds.
+
+    Parameters
+    ----------
+    spec : BackboneSpec
+    weights : WeightsFile or None
+        None leaves the weights as Keras draws them, for who only wants to know the layers.
+    image_size : int
+        Side of the square input in pixels.
+    precision : str
+        As for `build_headless`.
+
+    Returns
+    -------
+    keras.Model
+        From float32 (b, image_size, image_size, 3), preprocessed, to what its last layer gives:
+        (b, h, w, c), or (b, d) where the network goes on after the pooling.
+
+    Raises
+    ------
+    BackboneError
+        When the weights do not belong to the backbone.
+    """
+    check_choice("--precision", precision, tuple(_POLICIES))
+    with global_settings(_POLICIES[precision]):
+        backbone = _build_backbone(spec, image_size, "avg")
+        if weights is not None:
+            _load(backbone, spec, weights)
+        return backbone
 
 
 def _build_taps(
@@ -177,7 +251,7 @@ def _build_taps(
     layers: Sequence[str],
     pooling: str,
 ) -> tuple[Any, list[Any]]:
-    """Build a backbone with its weights, under `_global_settings`.
+    """Build a backbone with its weights, under `global_settings`.
 
     Returns
     -------
@@ -202,7 +276,7 @@ def _build_taps(
 
 
 @contextmanager
-def _global_settings(policy: str) -> Iterator[None]:
+def global_settings(policy: str) -> Iterator[None]:
     """Build under our own dtype and image layout, whatever a user's keras.json says.
 
     Keras numbers the layers that have no name of their own through all networks of a process:
@@ -243,6 +317,16 @@ def _build_backbone(spec: BackboneSpec, side: int, pooling: str) -> keras.Model:
     return constructor(weights=None, include_top=False, input_shape=(side, side, 3), pooling=inside)
 
 
+def _build_with_top(spec: BackboneSpec, side: int) -> keras.Model:
+    """Build the bare network with its top, up to the logits."""
+    if spec.is_lite:
+        return build_efficientnet_lite(spec.constructor, image_size=side, include_top=True)
+    constructor = getattr(keras.applications, spec.constructor)
+    return constructor(
+        weights=None, include_top=True, input_shape=(side, side, 3), classifier_activation=None
+    )
+
+
 def _outputs(backbone: keras.Model, spec: BackboneSpec, layers: Sequence[str]) -> list[Any]:
     """Return the tensors that are asked for by their layers' names."""
     if not layers:
@@ -275,14 +359,16 @@ def _to_vector(tap: Any, pooling: str) -> Any:
     return keras.layers.Flatten(dtype="float32")(tap)
 
 
-def _load(backbone: keras.Model, spec: BackboneSpec, weights: WeightsFile) -> None:
+def _load(
+    backbone: keras.Model, spec: BackboneSpec, weights: WeightsFile, *, has_top: bool = False
+) -> None:
     """Fill the network with the weights."""
     if weights.path is None:
         _randomise(backbone)
     elif weights.path.suffix == ".pth":
         load_state_dict(backbone, read_state_dict(weights.path))
     else:
-        _load_hdf5(backbone, spec, weights.path)
+        _load_hdf5(backbone, spec, weights.path, has_top=has_top)
     # ReLU6 turns NaN into 0 on some engines: such a network would look as if it worked.
     if not all(np.isfinite(array).all() for array in backbone.get_weights()):
         raise BackboneError(
@@ -306,7 +392,7 @@ def _randomise(backbone: keras.Model) -> None:
             variable.assign(kernel)
 
 
-def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path) -> None:
+def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path, *, has_top: bool) -> None:
     """Load Keras's or a user's HDF5 weights, layer by layer and never the model in it."""
     try:
         _check_contents(path, largest=max(math.prod(v.shape) for v in backbone.weights))
@@ -315,7 +401,7 @@ def _load_hdf5(backbone: keras.Model, spec: BackboneSpec, path: Path) -> None:
         reason = str(exc).strip().split("\n")[0]
         raise BackboneError(
             f"{path} cannot be loaded into {spec.name}: {reason} Expected: the weights of"
-            f" keras.applications.{spec.constructor}(include_top=False)."
+            f" keras.applications.{spec.constructor}(include_top={has_top})."
         ) from exc
     _fold_efficientnet_scaling(backbone)
 

@@ -45,12 +45,16 @@ class Network:
         Whether the values of the image mirrored left to right are averaged with its own.
     views : int
         2 keeps the values of the mirror image behind those of the image in place of the average.
+    top : bool
+        Whether the network ends in its own top: its values are then the probabilities of
+        ImageNet's 1,000 classes. There is one part, without layers, and nothing to pool.
     """
 
     parts: tuple[Part, ...]
     pooling: str = "avg"
     mirrored: bool = False
     views: int = 1
+    top: bool = False
 
     @classmethod
     def of(
@@ -79,7 +83,7 @@ class Network:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what tells this network from any other, as JSON values."""
-        return {
+        fields: dict[str, Any] = {
             "parts": [
                 {
                     "model": part.spec.name,
@@ -94,6 +98,8 @@ class Network:
             "mirrored": self.mirrored,
             "views": self.views,
         }
+        # Absent without a top: networks that were converted before there were tops are found.
+        return {**fields, "top": True} if self.top else fields
 
     @property
     def key(self) -> str:

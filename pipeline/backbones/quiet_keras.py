@@ -22,6 +22,7 @@ _CHATTER = (
     b"oneDNN custom operations are on",
     b"This TensorFlow binary is optimized to use available CPU instructions",
     b"To enable the following instructions",
+    b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU",
 )
 # Where there is no NVIDIA driver nobody expects a GPU; where there is one, these say what is wrong.
 _CHATTER_WITHOUT_DRIVER = (b"Could not find cuda drivers", b"failed call to cuInit")

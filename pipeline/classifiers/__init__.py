@@ -8,6 +8,7 @@ from pipeline.classifiers.fitting import (
     fit_classifier,
     has_probabilities,
 )
+from pipeline.classifiers.folding import fold
 from pipeline.classifiers.linear_head import LinearHead, linear_head
 from pipeline.classifiers.making import (
     PARAMETERS,
@@ -27,6 +28,7 @@ __all__ = [
     "default_value",
     "fit_calibrated",
     "fit_classifier",
+    "fold",
     "fold_scores",
     "has_probabilities",
     "linear_head",

@@ -5,7 +5,14 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 """
 
 # Their commands are added in this order, which is that of --help.
-from pipeline.cli import learning, comparing, asking, cache, plot  # noqa: F401, I001
+from pipeline.cli import (  # isort: skip
+    learning,  # noqa: F401
+    predicting,  # noqa: F401
+    comparing,  # noqa: F401
+    asking,  # noqa: F401
+    cache,  # noqa: F401
+    plot,  # noqa: F401
+)
 from pipeline.cli.apps import app, cache_app, extract_app, fit_app, plot_app, report_app
 
 __all__ = [

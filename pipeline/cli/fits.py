@@ -176,9 +176,15 @@ def show_fits(terminal: Terminal, results: list[FitResult], *, as_json: bool) ->
 def show_report(terminal: Terminal, result: FitResult, *, as_json: bool) -> None:
     """Print all that there is to say of a fit."""
     from pipeline.printing import render_report
+    from pipeline.showing.verdict import write_verdict
 
     terminal.result(
-        render_report(result.report, width=terminal.width, encoding=terminal.encoding),
+        render_report(
+            result.report,
+            width=terminal.width,
+            encoding=terminal.encoding,
+            verdict=write_verdict(result.report),
+        ),
         result.to_dict(),
         as_json=as_json,
     )

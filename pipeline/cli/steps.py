@@ -27,7 +27,7 @@ def run_extraction(terminal: Terminal, config: ExtractConfig) -> Extraction:
     """Compute what a store lacks, or find it done."""
     from pipeline.stages.extract import extract
 
-    job = _prepare(terminal, config)
+    job = prepare_job(terminal, config)
     with terminal.progress("Extracting") as on_progress:
         return extract(job, open_engine, on_progress=on_progress, on_note=terminal.note)
 
@@ -50,7 +50,8 @@ def estimate_extraction(terminal: Terminal, config: ExtractConfig) -> Estimate:
         return estimate(job, partial(open_engine, keep=False), on_progress=on_progress)
 
 
-def _prepare(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
+def prepare_job(terminal: Terminal, config: ExtractConfig) -> ExtractJob:
+    """Settle what an extraction is, after fetching what it needs."""
     from pipeline.datasets import needs_fetch
     from pipeline.extraction.preparing import prepare
 

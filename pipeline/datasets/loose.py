@@ -73,6 +73,11 @@ def list_files(paths: Sequence[str], *, cache_dir: Path | None = None) -> LooseF
     )
 
 
+def list_nothing() -> Manifest:
+    """Return a manifest of no files, for what is computed without being listed."""
+    return build_manifest(LOOSE, Listing(Path(), ()))
+
+
 def select_rows(manifest: Manifest, rows: NDArray[np.int64]) -> Manifest:
     """Return some rows of a manifest, in its order, as one of their own; nothing is hashed."""
     return replace(

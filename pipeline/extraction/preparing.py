@@ -9,6 +9,7 @@ from math import inf
 from pipeline.backbones.network import Network, Part
 from pipeline.backbones.precision import resolve_precision
 from pipeline.backbones.specs import BackboneSpec, get_specs, name_model
+from pipeline.backbones.tops import top_spec
 from pipeline.backbones.weights import fetch_weights, resolve_weights
 from pipeline.cache import store_path
 from pipeline.config import ExtractConfig, check_at_least
@@ -95,6 +96,62 @@ def settle_network(
     )
 
 
+def settle_top_network(
+    config: ExtractConfig, *, on_download: OnProgress | None = None, offline: bool = False
+) -> Network:
+    """Settle which whole network is wanted: its values are the probabilities of 1,000 classes.
+
+    The classes' names are `backbones.imagenet_names.imagenet_classes`.
+
+    Parameters
+    ----------
+    config : ExtractConfig
+    on_download, offline
+        As for `prepare`.
+
+    Raises
+    ------
+    ConfigError
+        If settings are given that only transfer values have, or an image size that is not the
+        network's own.
+    WeightsNotFoundError
+    """
+    specs = get_specs(config.model)
+    _check_top(config, specs)
+    resolve_precision(config.precision, device=config.device)
+    spec = top_spec(specs[0])
+    weights = (
+        resolve_weights(spec, config.weights)
+        if offline
+        else fetch_weights(spec, config.weights, on_progress=on_download)
+    )
+    part = Part(spec=spec, weights=weights, image_size=spec.input_size)
+    return Network(parts=(part,), mirrored=config.augment == "hflip", top=True)
+
+
+def _check_top(config: ExtractConfig, specs: Sequence[BackboneSpec]) -> None:
+    own = specs[0].input_size
+    if len(specs) > 1:
+        raise ConfigError(
+            f"--imagenet asks one network, --model {config.model} names {len(specs)}. Name one."
+        )
+    if config.image_size not in (None, own):
+        raise ConfigError(
+            f"--image-size {config.image_size}: the top of {specs[0].name} takes images of {own} "
+            "pixels, as it was trained. Leave out --image-size."
+        )
+    given = {
+        "--layer": config.layers != (),
+        "--pooling": config.pooling != "avg",
+        "--views": config.views != 1,
+    }
+    for flag in [flag for flag, is_given in given.items() if is_given]:
+        raise ConfigError(
+            f"{flag} is of transfer values, and --imagenet gives what the network's own top makes "
+            f"of them. Leave out {flag}."
+        )
+
+
 def make_job(
     config: ExtractConfig, network: Network, manifest: Manifest, *, deadline: float = inf
 ) -> ExtractJob:
@@ -104,14 +161,17 @@ def make_job(
     ----------
     config : ExtractConfig
     network : Network
-        Of this config: see `settle_network`.
+        Of this config: see `settle_network` and `settle_top_network`.
     manifest : Manifest
     deadline : float
         See `ExtractJob`.
     """
     recipe = Recipe(
         manifest_digest=manifest.digest,
-        backbones=tuple(_describe_part(part, config.resize) for part in network.parts),
+        backbones=tuple(
+            _describe_part(part, config.resize, layers=("top",) if network.top else part.layers)
+            for part in network.parts
+        ),
         pooling=config.pooling,
         precision=resolve_precision(config.precision, device=config.device),
         decoder=DECODER,
@@ -129,11 +189,11 @@ def make_job(
     )
 
 
-def _describe_part(part: Part, resize: str | None) -> BackboneRecipe:
+def _describe_part(part: Part, resize: str | None, *, layers: tuple[str, ...]) -> BackboneRecipe:
     return BackboneRecipe(
         model=part.spec.name,
         weights_sha256=part.weights.sha256,
-        layers=part.layers,
+        layers=layers,
         input_size=part.image_size,
         resize=resize or part.spec.resize,
         crop_fraction=part.spec.crop_fraction,

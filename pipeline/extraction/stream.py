@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pipeline.backbones.engine import Engine, Images
 from pipeline.extraction.job import ExtractJob
 from pipeline.extraction.ledger import DECODING, INFERENCE, Stopwatch
-from pipeline.images import read_batches
+from pipeline.images import ReadRow, decode_batches, read_batches
 from pipeline.records import ImageBatch
 
 
@@ -92,6 +92,8 @@ class ComputedRows:
         Gets what decoding and inference are waited for.
     on_rows : callable
         Called with how many more rows are computed.
+    read : callable, optional
+        Decodes one row by its number, in place of the file that the manifest lists.
     """
 
     def __init__(
@@ -101,15 +103,22 @@ class ComputedRows:
         batches: Iterable[NDArray[np.int64]],
         stopwatch: Stopwatch,
         on_rows: Callable[[int], None],
+        *,
+        read: ReadRow | None = None,
     ) -> None:
         self._width = engine.width
         self._stopwatch = stopwatch
         self._on_rows = on_rows
         # Small batches are no reason for a decoding thread to wait.
         ahead = max(2, math.ceil(2 * job.workers / engine.batch_size))
-        self._images = read_batches(
-            job.manifest, batches, job.geometries, workers=job.workers, ahead=ahead
-        )
+        if read is None:
+            self._images = read_batches(
+                job.manifest, batches, job.geometries, workers=job.workers, ahead=ahead
+            )
+        else:
+            self._images = decode_batches(
+                read, batches, job.geometries, workers=job.workers, ahead=ahead
+            )
         self._decoded: deque[ImageBatch] = deque()
         self._values = iter(engine.infer_many(self._decode()))
         self._rest = Rows.join([], width=self._width)

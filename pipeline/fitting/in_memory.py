@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from pipeline.fitting.baselines import Colours, measure_baselines
 from pipeline.fitting.choosing import Choice, choose_value, fit_rows
 from pipeline.fitting.diagnosing import list_label_errors, measure_learning_curve, measure_twins
 from pipeline.fitting.measuring import accuracy_interval, measure_answers, predictions_csv
+from pipeline.fitting.tuning_notes import describe_tuning
 from pipeline.gates import check_gates, judge
 from pipeline.records import FeatureTable, OnProgress, Report
 from pipeline.splits import Partition, Rows, describe_folds, draw_folds, split_rows
@@ -56,6 +58,7 @@ def fit_table(
     gates: Gates | None = None,
     colours: Colours | None = None,
     notes: tuple[str, ...] = (),
+    uses: Mapping[bytes, str] | None = None,
     on_progress: Progress = None,
 ) -> FittedTable:
     """Split the rows of a table, tune and fit on the training rows, measure on the test rows.
@@ -76,6 +79,8 @@ def fit_table(
         Returns colour histograms of rows of the table; see `measure_baselines`.
     notes : tuple of str
         What is to be said of the table, in front of the fit's own notes.
+    uses : mapping of bytes to str, optional
+        If the network was trained here: what it used each image for; see `describe_tuning`.
     on_progress : callable, optional
         Called with (fits done, fits expected) while the classifier is tuned.
 
@@ -88,6 +93,7 @@ def fit_table(
     metrics.check_labels(table.labels, n_classes=len(table.class_names), what="true")
     check_gates(gates, table.class_names)
     part = split_rows(table, config=config)
+    notes = (*notes, *describe_tuning(table, part, uses or {}))
     choice = choose_value(table, part.train, config, on_progress=on_progress)
     cv, cv_rows, cv_notes = _cross_validate(table, part, config, on_progress=on_progress)
     curve = measure_learning_curve(table, part, config, choice) if config.learning_curve else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from functools import partial
 
 from pipeline import metrics
@@ -12,6 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.fitting.baselines import measure_majority
 from pipeline.fitting.in_memory import FittedTable, describe_table
 from pipeline.fitting.measuring import measure_answers, predictions_csv
+from pipeline.fitting.tuning_notes import describe_tuning
 from pipeline.gates import check_gates, judge
 from pipeline.records import OnProgress, Report, SampleTable
 from pipeline.splits import find_units, split_rows
@@ -32,6 +34,7 @@ def fit_blocks(
     store: str = "",
     gates: Gates | None = None,
     notes: tuple[str, ...] = (),
+    uses: Mapping[bytes, str] | None = None,
     on_progress: OnProgress | None = None,
 ) -> FittedTable:
     """Do what `fit_table` does with few blocks of the values in memory at a time.
@@ -41,7 +44,7 @@ def fit_blocks(
     table : SampleTable
     blocks : callable
         Reads the values of its rows; see `pipeline.streaming`.
-    config, store, gates, notes, on_progress
+    config, store, gates, notes, uses, on_progress
         As for `fit_table`.
 
     Raises
@@ -56,6 +59,7 @@ def fit_blocks(
     metrics.check_labels(table.labels, n_classes=n_classes, what="true")
     check_gates(gates, table.class_names)
     part = split_rows(table, config=config)
+    notes = (*notes, *describe_tuning(table, part, uses or {}))
     n_views = count_views(table.recipe)
     started = time.perf_counter()
     fitted = fit_stream(

@@ -75,6 +75,14 @@ class Geometry:
         columns, rows = self._choose_size(width, height)
         return min((right - left) / columns, (bottom - top) / rows) / GAP
 
+    def shrinks(self, width: int, height: int) -> bool:
+        """Tell whether an image is quickly shrunk before it is resized; see `GAP`."""
+        if self.interpolation == "nearest":
+            return False
+        left, top, right, bottom = self._choose_part(width, height)
+        columns, rows = self._choose_size(width, height)
+        return max((right - left) / columns, (bottom - top) / rows) >= 2 * GAP
+
     def apply(self, image: Image.Image, extent: Box | None = None) -> Image.Image:
         """Return an RGB `image` of any size as a square one of `size` pixels.
 
@@ -116,6 +124,19 @@ class Geometry:
         longest = max(width, height)
         columns, rows = (max(1, round(s / longest * self.size)) for s in (width, height))
         return columns, rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsDecoded:
+    """The whole picture, every pixel of it, as a program without this package decodes it."""
+
+    def spare_scale(self, _width: int, _height: int) -> float:
+        """Return 1: it is decoded in full."""
+        return 1.0
+
+    def apply(self, image: Image.Image, _extent: Box | None = None) -> Image.Image:
+        """Return an RGB `image` as it is."""
+        return image
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

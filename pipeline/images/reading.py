@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,8 @@ MAX_BYTES = 1 << 30
 _ROWS_A_JOB = 64
 
 Made = TypeVar("Made")
+ReadRow: TypeAlias = Callable[[int, Sequence[Geometry]], DecodedImage]
+"""Decodes one row, by its number."""
 
 
 def read_image(manifest: Manifest, row: int, geometries: Sequence[Geometry]) -> DecodedImage:
@@ -134,6 +136,30 @@ def read_batches(
     ImageBatch
         In the order of `batches`.
     """
+
+    def read(row: int, geometries: Sequence[Geometry]) -> DecodedImage:
+        return read_image(manifest, row, geometries)
+
+    return decode_batches(read, batches, geometries, workers=workers, ahead=ahead)
+
+
+def decode_batches(
+    read: ReadRow,
+    batches: Iterable[NDArray[np.int64]],
+    geometries: Sequence[Geometry],
+    *,
+    workers: int,
+    ahead: int = 2,
+) -> Iterator[ImageBatch]:
+    """Do as `read_batches` with rows of anything.
+
+    Parameters
+    ----------
+    read : callable
+        Takes the number of a row and the geometries; raises ImageDecodeError.
+    batches, geometries, workers, ahead
+        As of `read_batches`.
+    """
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         waiting: deque[tuple[ImageBatch, list[Future[None]]]] = deque()
         try:
@@ -141,7 +167,7 @@ def read_batches(
                 batch = _make_batch(len(rows), geometries)
                 jobs = enumerate(rows.tolist())
                 futures = [
-                    pool.submit(_fill_slot, batch, i, manifest, row, geometries) for i, row in jobs
+                    pool.submit(_fill_slot, batch, i, read, row, geometries) for i, row in jobs
                 ]
                 waiting.append((batch, futures))
                 if len(waiting) > ahead:
@@ -163,14 +189,14 @@ def _make_batch(n_images: int, geometries: Sequence[Geometry]) -> ImageBatch:
 
 
 def _fill_slot(
-    batch: ImageBatch, i: int, manifest: Manifest, row: int, geometries: Sequence[Geometry]
+    batch: ImageBatch, i: int, read: ReadRow, row: int, geometries: Sequence[Geometry]
 ) -> None:
     """Put an image, or why there is none, where it belongs.
 
     An exception, whose traceback would keep half an image in memory, does not leave this thread.
     """
     try:
-        decoded = read_image(manifest, row, geometries)
+        decoded = read(row, geometries)
     except ImageDecodeError as exc:
         batch.status[i] = exc.reason
         return

@@ -15,12 +15,14 @@ from pipeline.plots.fit_curves import (
 )
 from pipeline.plots.matrices import draw_confusion
 from pipeline.plots.output import to_inline_svg, to_png, to_svg
-from pipeline.plots.pictures import draw_errors, draw_image_grid, draw_values
+from pipeline.plots.pictures import draw_answers, draw_errors, draw_image_grid, draw_values
 from pipeline.plots.ranking_curves import draw_precision_recall, draw_roc
 from pipeline.plots.scatter import draw_map, draw_pareto
+from pipeline.plots.training_curves import draw_training
 
 __all__ = [
     "Figure",
+    "draw_answers",
     "draw_calibration",
     "draw_confusion",
     "draw_errors",
@@ -32,6 +34,7 @@ __all__ = [
     "draw_per_class",
     "draw_precision_recall",
     "draw_roc",
+    "draw_training",
     "draw_tuning",
     "draw_values",
     "to_inline_svg",

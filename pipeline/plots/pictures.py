@@ -51,6 +51,7 @@ class _Look:
 
 
 _PLAIN = _Look(columns=6, more_columns=8, font_size=7, frame=None)
+_NAMED = _Look(columns=4, more_columns=5, font_size=7.5, frame=None)
 _FRAMED = _Look(columns=4, more_columns=6, font_size=8.5, frame=VERMILLION)
 
 
@@ -66,6 +67,18 @@ def draw_image_grid(images: Sequence[Pixels], titles: Sequence[str]) -> Figure:
         A line feed begins a new line; a line that is too long loses its middle.
     """
     return _draw_grid(images, titles, _PLAIN)
+
+
+@own_style()
+def draw_answers(images: Sequence[Pixels], titles: Sequence[str]) -> Figure:
+    """Draw images in rows and columns, each below the names that it was given, a line a name.
+
+    Parameters
+    ----------
+    images, titles
+        As of `draw_image_grid`; there is more room for a line.
+    """
+    return _draw_grid(images, titles, _NAMED)
 
 
 @own_style()

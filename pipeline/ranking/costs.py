@@ -52,8 +52,11 @@ class Cost:
 
 
 def store_of(folder: Path) -> Path:
-    """Return the store that a fit's folder lies beside."""
-    return folder.parent.with_suffix(".zarr")
+    """Return the store that a fit's folder lies beside, or would if it were in its place."""
+    parent = folder.parent
+    if parent.name in ("", ".."):  # as of a fit in the current folder
+        parent = folder.resolve().parent
+    return parent.with_suffix(".zarr") if parent.name else parent / ".zarr"
 
 
 def measure_cost(report: Report, store: Path) -> Cost:

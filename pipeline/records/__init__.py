@@ -1,6 +1,11 @@
 """What flows between the stages: plain frozen records, no behaviour beyond their own fields."""
 
+from pipeline.records.advice import Advice, Counts, Probe, Probed, Step
+from pipeline.records.answers import UNKNOWN, Answer, Predictions
+from pipeline.records.exports import ModelExport, SelfCheck
+from pipeline.records.finetuning import Epoch, TrainedLayer, TunedNetwork, find_best
 from pipeline.records.hashing import hash_json
+from pipeline.records.heads import DenseLayer, Head, KernelLayer, Layer, NeighbourLayer
 from pipeline.records.names import csv_name, csv_path, decode_names, encode_names, printable
 from pipeline.records.page import (
     AnsweredRows,
@@ -40,34 +45,58 @@ from pipeline.records.rows import (
     Split,
     Status,
 )
+from pipeline.records.verdict import Called, Figure, Piece, Sentence, Verdict
 
 __all__ = [
     "FORMAT_VERSION",
+    "UNKNOWN",
     "UNLABELLED",
     "WAITS",
+    "Advice",
+    "Answer",
     "AnsweredRows",
     "BackboneRecipe",
+    "Called",
     "ClassAcrossFits",
     "ComparisonContent",
+    "Counts",
+    "DenseLayer",
     "Disagreement",
+    "Epoch",
     "Estimate",
     "Explanation",
     "Extraction",
     "FeatureTable",
+    "Figure",
     "FitResult",
+    "Head",
     "ImageBatch",
+    "KernelLayer",
+    "Layer",
     "Manifest",
+    "ModelExport",
+    "NeighbourLayer",
     "Oddity",
     "OnProgress",
     "PageContent",
+    "Piece",
+    "Predictions",
+    "Probe",
+    "Probed",
     "Recipe",
     "Report",
     "SampleTable",
     "ScatterMap",
+    "SelfCheck",
+    "Sentence",
     "Split",
     "StaticFigure",
     "Status",
+    "Step",
     "TimeLedger",
+    "TrainedLayer",
+    "TunedNetwork",
+    "Verdict",
     "csv_name",
     "csv_path",
     "decode_names",
@@ -75,6 +104,7 @@ __all__ = [
     "describe_waits",
     "encode_names",
     "exact_decimal",
+    "find_best",
     "fix_digits",
     "flatten_recipe",
     "hash_json",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.records.report import Report
+from pipeline.records.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +100,8 @@ class PageContent:
     ----------
     report : Report
     rows : AnsweredRows
+    verdict : Verdict or None
+        What to make of it in two sentences.
     thumbnails : mapping of int to bytes
         Small pictures of rows, WebP, by their place in `rows`; of as many as there is room for.
     pictures : mapping of str to bytes
@@ -109,8 +112,8 @@ class PageContent:
         Places in `rows` of right answers that were given with least certainty, the least first.
     maps : tuple of ScatterMap
     figures : mapping of str to StaticFigure
-        By name: "calibration", "roc", "precision_recall", "tuning", "loss", "learning_curve"; what
-        does not exist is not there.
+        By name: "calibration", "roc", "precision_recall", "tuning", "loss", "learning_curve",
+        "finetuning"; what does not exist is not there.
     samples : mapping of int to tuple of str
         Paths of some training images of each class.
     image_sizes : tuple of (int, int)
@@ -130,6 +133,7 @@ class PageContent:
 
     report: Report
     rows: AnsweredRows
+    verdict: Verdict | None = None
     thumbnails: Mapping[int, bytes] = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     explanations: Mapping[str, Explanation] = field(default_factory=dict)

@@ -20,6 +20,8 @@ from pipeline.showing.pictures import (
     read_pictures,
 )
 from pipeline.showing.provenance import list_commands, list_provenance
+from pipeline.showing.tuning import draw_training
+from pipeline.showing.verdict import judge_fit
 from pipeline.splits import Rows
 
 MAX_SKIPPED = 500
@@ -74,13 +76,14 @@ def gather_page(
     notes = (evidence.problem, left_out, *pictures.notes, more_skipped)
     return PageContent(
         report=report,
+        verdict=judge_fit(report),
         rows=_take(evidence.rows, rows),
         thumbnails=pictures.small,
         pictures=pictures.large,
         explanations=explanations,
         least_certain=least_certain,
         maps=draw_maps(evidence, rows, compute=compute_maps, find=find_maps),
-        figures=inline(draw_curves(report, evidence.rows)),
+        figures=inline({**draw_curves(report, evidence.rows), **draw_training(evidence)}),
         samples=samples,
         image_sizes=pictures.sizes,
         skipped=skipped,

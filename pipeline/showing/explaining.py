@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pipeline.activation import choose_limit, explain
-from pipeline.backbones.activation_maps import MapEngine, Maps, average_area, find_obstacle
-from pipeline.cache import StoredRows, row_cosines
+from pipeline.cache import StoredRows
 from pipeline.classifiers import LinearHead, linear_head
 from pipeline.errors import ImageDecodeError, PipelineError
-from pipeline.extraction.canaries import LOWEST_COSINE
 from pipeline.extraction.job import ExtractJob
 from pipeline.extraction.preparing import make_job, settle_network
 from pipeline.extraction.settings import settings_of
-from pipeline.images import decode_image, examine_image, overlay, read_checked
+from pipeline.images import decode_image, examine_image, read_checked
 from pipeline.records import Explanation
+from pipeline.showing.overlaying import (
+    NOT_LINEAR,
+    SIDE,
+    OpenMaps,
+    Photo,
+    explain_photos,
+    find_reason,
+    view_of,
+)
 from pipeline.views import average_views
 
-SIDE = 224
-"""Of the pictures, in pixels."""
-
-MARGIN_SHARE, MARGIN_ERROR = 0.02, 0.05
-"""How far the sum of a picture may be from the margin: as a share of it, or if larger at all."""
-
-IMAGES_A_TURN = 16  # maps of an early layer are 13 MB an image
-
-OpenMaps: TypeAlias = Callable[[ExtractJob], MapEngine]
-"""Builds what computes a job's activation maps; raises BackboneError where there can be none."""
+__all__ = ["SIDE", "OpenMaps", "explain_rows"]
 
 Row: TypeAlias = tuple[str, int, int]
 """Path, the class that was answered, and the one that is right."""
@@ -70,42 +66,18 @@ def explain_rows(
         stored = StoredRows(store)
         head = linear_head(classifier, n_classes=len(stored.about.class_names))
         if head is None:
-            return {}, (
-                "The classifier is not linear: what in an image spoke for its answer is known of "
-                "logreg, linear-svm and ridge."
-            )
+            return {}, NOT_LINEAR
         job = _settle(stored)
-        obstacle = find_obstacle(job.network) or _find_difference(job, stored)
-        if obstacle:
-            return {}, obstacle
-        found = _explain(_read_photos(stored, job, head, rows), stored, job, head, open_maps)
+        reason = find_reason(job) or _find_difference(job, stored)
+        if reason:
+            return {}, reason
+        photos = _read_photos(stored, job, head, rows)
+        explained = explain_photos(list(photos.values()), head, open_maps(job)) if photos else []
+        pairs = zip(photos, explained, strict=True)
+        found = {path: each for path, each in pairs if each is not None}
     except PipelineError as exc:
         return {}, str(exc)
     return found, _describe_missing(len(rows) - len(found), len(rows))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Photo:
-    """An image that is to be explained.
-
-    Attributes
-    ----------
-    row : int
-        Of the store.
-    path : str
-    answer, against : int
-        Classes.
-    inputs : tuple of uint8 ndarray of shape (image_size, image_size, 3)
-        As each part of the network takes it.
-    shown : uint8 ndarray of shape (SIDE, SIDE, 3)
-    """
-
-    row: int
-    path: str
-    answer: int
-    against: int
-    inputs: tuple[NDArray[np.uint8], ...]
-    shown: NDArray[np.uint8]
 
 
 def _settle(stored: StoredRows) -> ExtractJob:
@@ -122,19 +94,17 @@ def _find_difference(job: ExtractJob, stored: StoredRows) -> str:
             "The network's weights or this program changed since the transfer values were "
             "computed. Run extract again, then fit."
         )
-    if len({replace(geometry, size=1) for geometry in job.geometries}) > 1:
-        return "The joined networks see different parts of an image."
     return ""
 
 
 def _read_photos(
     stored: StoredRows, job: ExtractJob, head: LinearHead, rows: Sequence[Row]
-) -> list[_Photo]:
+) -> dict[str, Photo]:
     """Return the images that are still what the store is of, and have a score of both classes."""
     places = {path: row for row, path in enumerate(stored.paths)}
     usable, root = stored.usable, Path(stored.about.root)
-    view = replace(job.geometries[0], size=SIDE)
-    photos = []
+    found: list[tuple[int, str, int, int]] = []
+    pixels = []
     for path, answer, against in rows:
         row = places.get(path)
         known = np.isfinite(head.constants[[answer, against]]).all()
@@ -145,60 +115,20 @@ def _read_photos(
             continue
         try:
             inputs = examine_image(data, job.geometries).pixels
-            shown = decode_image(data, view)  # apart: what is decoded depends on the largest size
+            # Apart: what is decoded depends on the largest size.
+            shown = decode_image(data, view_of(job))
         except ImageDecodeError:
             continue
-        photos.append(
-            _Photo(row=row, path=path, answer=answer, against=against, inputs=inputs, shown=shown)
+        found.append((row, path, answer, against))
+        pixels.append((inputs, shown))
+    values, _ = stored.take(np.array([row for row, *_ in found], np.int64))
+    averaged = average_views(values, n_views=job.recipe.views)
+    return {
+        path: Photo(values=row_values, answer=answer, against=against, inputs=inputs, shown=shown)
+        for (_, path, answer, against), (inputs, shown), row_values in zip(
+            found, pixels, averaged, strict=True
         )
-    return photos
-
-
-def _explain(
-    photos: Sequence[_Photo],
-    stored: StoredRows,
-    job: ExtractJob,
-    head: LinearHead,
-    open_maps: OpenMaps,
-) -> dict[str, Explanation]:
-    found: dict[str, Explanation] = {}
-    if not photos:
-        return found
-    engine = open_maps(job)
-    for start in range(0, len(photos), IMAGES_A_TURN):
-        few = photos[start : start + IMAGES_A_TURN]
-        inputs = zip(*(photo.inputs for photo in few), strict=True)
-        maps = engine.compute(tuple(np.stack(each) for each in inputs))
-        values, _ = stored.take(np.array([photo.row for photo in few], np.int64))
-        stored_values = average_views(values, n_views=job.recipe.views)
-        for i in np.flatnonzero(_agree(maps, stored_values)).tolist():
-            margin = _measure_margin(stored_values[i], few[i], head)
-            heat = _find_heat([each[i] for each in maps], few[i], head)
-            if abs(heat.mean() - margin) <= max(MARGIN_SHARE * abs(margin), MARGIN_ERROR):
-                picture = overlay(few[i].shown, heat, limit=choose_limit(heat))
-                found[few[i].path] = Explanation(picture=picture, margin=margin)
-    return found
-
-
-def _agree(maps: Maps, stored: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell whether maps average to the stored values, (n,); each layer's by themselves."""
-    edges = np.cumsum([each.shape[3] for each in maps])[:-1]
-    parts = (np.split(values, edges, axis=1) for values in (average_area(maps), stored))
-    cosines = [row_cosines(*pair) for pair in zip(*parts, strict=True)]
-    return np.asarray(np.min(cosines, axis=0) >= LOWEST_COSINE)
-
-
-def _measure_margin(values: NDArray[np.float32], photo: _Photo, head: LinearHead) -> float:
-    """Return how far the answer's decision score is above the other's, of the stored values."""
-    weight = head.weights[photo.answer] - head.weights[photo.against]
-    constant = head.constants[photo.answer] - head.constants[photo.against]
-    return float(values.astype(np.float64) @ weight + constant)
-
-
-def _find_heat(
-    maps: Sequence[NDArray[np.float32]], photo: _Photo, head: LinearHead
-) -> NDArray[np.float64]:
-    return explain(maps, head.weights, head.constants, answer=photo.answer, against=photo.against)
+    }
 
 
 def _describe_missing(n_missing: int, n_rows: int) -> str:

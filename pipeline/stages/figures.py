@@ -19,6 +19,7 @@ from pipeline.showing.drawings import draw_curves
 from pipeline.showing.evidence import Evidence, find_samples, read_evidence
 from pipeline.showing.maps import draw_maps
 from pipeline.showing.pictures import choose_rows, find_least_certain
+from pipeline.showing.tuning import draw_training
 
 N_ERRORS = 12
 SIDE = 224
@@ -68,7 +69,8 @@ def _draw(evidence: Evidence, compute_maps: Sequence[str]) -> Iterator[tuple[str
     report = evidence.report
     yield "confusion", plots.draw_confusion(report.confusion_matrix, report.class_names)
     yield "per_class", plots.draw_per_class(report.per_class)
-    for name, (figure, _) in draw_curves(report, evidence.rows).items():
+    curves = {**draw_curves(report, evidence.rows), **draw_training(evidence)}
+    for name, (figure, _) in curves.items():
         yield name, figure
     rows, _ = choose_rows(evidence, find_least_certain(evidence))
     for drawn in draw_maps(evidence, rows, compute=compute_maps):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pipeline import artifacts
 from pipeline.cache import check_unchanged, read_features, read_samples, stream_features
 from pipeline.config import FitConfig, Gates
-from pipeline.errors import ClassifierError
+from pipeline.errors import ClassifierError, FinetuneError
+from pipeline.finetuning.origin import find_origin
 from pipeline.fitting.in_memory import FittedTable, fit_table
 from pipeline.fitting.streamed import fit_blocks
 from pipeline.grouping import group_table
@@ -25,6 +26,7 @@ from pipeline.machine import count_cores, free_memory
 from pipeline.records import FitResult, OnProgress, SampleTable
 from pipeline.splits import Rows
 from pipeline.streaming import needs_streaming
+from pipeline.tuned import read_image_uses
 
 READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 FLOAT32_BYTES = 4
@@ -103,9 +105,10 @@ def _fit_in_memory(
     on_progress: OnProgress | None,
 ) -> FittedTable:
     table = read_features(store)
-    notes: tuple[str, ...] = ()
+    notes, uses = _read_uses(store, samples)
     if config.group_by is not None:
-        table, notes = group_table(table, config.group_by)
+        table, said = group_table(table, config.group_by)
+        notes = (*notes, *said)
     return fit_table(
         table,
         config,
@@ -113,6 +116,7 @@ def _fit_in_memory(
         gates=gates,
         colours=partial(_read_colours, samples),
         notes=notes,
+        uses=uses,
         on_progress=on_progress,
     )
 
@@ -124,9 +128,10 @@ def _fit_streamed(
     gates: Gates,
     on_progress: OnProgress | None,
 ) -> FittedTable:
-    notes: tuple[str, ...] = ()
+    notes, uses = _read_uses(store, samples)
     if config.group_by is not None:
-        samples, notes = group_table(samples, config.group_by)
+        samples, said = group_table(samples, config.group_by)
+        notes = (*notes, *said)
     return fit_blocks(
         samples,
         partial(stream_features, store),
@@ -134,8 +139,20 @@ def _fit_streamed(
         store=store.name,
         gates=gates,
         notes=notes,
+        uses=uses,
         on_progress=on_progress,
     )
+
+
+def _read_uses(store: Path, samples: SampleTable) -> tuple[tuple[str, ...], dict[bytes, str]]:
+    """Return what the images of a network that was trained here were used for, or why not."""
+    folder = find_origin(store, samples.recipe)
+    if folder is None:
+        return (), {}
+    try:
+        return (), read_image_uses(folder)
+    except FinetuneError as exc:
+        return (f"It cannot be told whether test images trained the network: {exc}",), {}
 
 
 def _read_colours(

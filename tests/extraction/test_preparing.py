@@ -1,11 +1,26 @@
 """What settings become before a network is loaded: backbones, layers, recipe and store."""
 
+import hashlib
+
+import h5py
+import numpy as np
 import pytest
 
+from pipeline.backbones import tops
 from pipeline.backbones.specs import get_specs
 from pipeline.config import ExtractConfig
-from pipeline.errors import ConfigError
-from pipeline.extraction.preparing import assign_layers, prepare
+from pipeline.datasets.loose import list_nothing
+from pipeline.errors import ConfigError, WeightsNotFoundError
+from pipeline.extraction.preparing import (
+    assign_layers,
+    make_job,
+    prepare,
+    settle_network,
+    settle_top_network,
+)
+from tests.backbones.test_weights import server
+
+__all__ = ["server"]
 
 LITE, SMALL = "efficientnet-lite0", "mobilenet_v3_small"
 BOTH = f"{LITE}+{SMALL}"
@@ -146,3 +161,77 @@ def test_offline_nothing_is_written(photos, tmp_path):
     config = ExtractConfig(dataset=str(photos), weights="random", cache_dir=tmp_path / "cache")
     prepare(config, offline=True)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+class TestTop:
+    def settle(self, tmp_path, **changes):
+        settings = {"weights": "random", "device": "cpu", "cache_dir": tmp_path, **changes}
+        return settle_top_network(ExtractConfig(**settings))
+
+    def test_a_top_takes_images_of_the_networks_own_size(self, tmp_path):
+        network = self.settle(tmp_path, model="inception_v3")
+        assert network.top
+        assert network.image_sizes == (299,)
+        assert self.settle(tmp_path, model="inception_v3", image_size=299) == network
+        with pytest.raises(ConfigError, match="top of inception_v3 takes images of 299 pixels"):
+            self.settle(tmp_path, model="inception_v3", image_size=224)
+
+    def test_a_top_is_in_the_recipe(self, tmp_path):
+        config = ExtractConfig(model=LITE, weights="random", device="cpu", cache_dir=tmp_path)
+        whole = make_job(config, settle_top_network(config), list_nothing())
+        headless = make_job(config, settle_network(config), list_nothing())
+        assert whole.recipe.backbones[0].layers == ("top",)
+        assert whole.recipe.key != headless.recipe.key
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"model": BOTH}, r"names 2\. Name one"),
+            ({"layers": ("top_conv",)}, "--layer is of transfer values"),
+            ({"pooling": "max"}, "--pooling is of transfer values"),
+            ({"augment": "hflip", "views": 2}, "--views is of transfer values"),
+        ],
+    )
+    def test_what_only_transfer_values_have_is_refused(self, tmp_path, changes, message):
+        with pytest.raises(ConfigError, match=message):
+            self.settle(tmp_path, **changes)
+
+    def test_the_mirror_image_may_count(self, tmp_path):
+        assert self.settle(tmp_path, augment="hflip").mirrored
+
+    def test_its_own_file_is_downloaded_and_verified(self, tmp_path, monkeypatch, server):
+        server.content = make_hdf5(tmp_path / "made.h5")
+        digest = hashlib.md5(server.content).hexdigest()
+        url = f"http://127.0.0.1:{server.server_port}/whole.h5"
+        monkeypatch.setitem(tops._TOPS, "vgg16", (138_357_544, ("whole.h5", url), digest))
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        (part,) = self.settle(tmp_path, model="vgg16", weights="imagenet").parts
+        assert part.weights.path == tmp_path / "models" / "whole.h5"
+        assert part.weights.sha256 == hashlib.sha256(server.content).hexdigest()
+        assert server.n_requests == 1
+        server.content = None
+        self.settle(tmp_path, model="vgg16", weights="imagenet")
+        assert server.n_requests == 1
+
+    def test_another_file_than_the_published_one_is_refused(self, tmp_path, monkeypatch, server):
+        server.content = make_hdf5(tmp_path / "made.h5")
+        url = f"http://127.0.0.1:{server.server_port}/whole.h5"
+        monkeypatch.setitem(tops._TOPS, "vgg16", (138_357_544, ("whole.h5", url), "0" * 32))
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        with pytest.raises(WeightsNotFoundError, match=r"whole\.h5"):
+            self.settle(tmp_path, model="vgg16", weights="imagenet")
+        assert not (tmp_path / "models" / "whole.h5").exists()
+
+    def test_offline_it_names_the_file_and_its_size(self, tmp_path, monkeypatch):
+        monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+        config = ExtractConfig(model="vgg16", cache_dir=tmp_path)
+        with pytest.raises(
+            WeightsNotFoundError, match=r"vgg16_weights\S+kernels\.h5 .*about 553 MB"
+        ):
+            settle_top_network(config, offline=True)
+
+
+def make_hdf5(path):
+    with h5py.File(path, "w") as file:
+        file["kernel"] = np.arange(1000.0)
+    return path.read_bytes()

@@ -14,7 +14,7 @@ def photo(height, width):
     return RNG.integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("draw", [plots.draw_image_grid, plots.draw_errors])
+@pytest.mark.parametrize("draw", [plots.draw_image_grid, plots.draw_errors, plots.draw_answers])
 def test_every_image_is_drawn_below_its_title(draw):
     images = [photo(20, 30), photo(8, 8), photo(40, 20), photo(16, 16)]
     figure = draw(images, ["a", "b", "c\nwas d", "e"])
@@ -43,7 +43,7 @@ def test_labels_of_errors_are_larger():
     assert sizes == [8.5, 7]
 
 
-@pytest.mark.parametrize("draw", [plots.draw_image_grid, plots.draw_errors])
+@pytest.mark.parametrize("draw", [plots.draw_image_grid, plots.draw_errors, plots.draw_answers])
 @pytest.mark.parametrize("n", [1, 5, 12, 13, 24, 50])
 def test_nothing_overlaps_and_nothing_leaves_the_figure(n, draw):
     figure = draw([photo(30, 20 + k) for k in range(n)], ["one\ntwo\n96 %"] * n)

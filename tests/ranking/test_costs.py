@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from pipeline.cache import count_bytes, log_run, runs_jsonl
@@ -82,3 +84,14 @@ def test_times_of_different_machines_are_said():
     here, there = (make_cost(measured_on=frozenset({f"{host}: fake on cpu"})) for host in "ab")
     assert say_machines([here, here, make_cost()]) is None
     assert "a: fake on cpu; b: fake on cpu" in say_machines([there, here])
+
+
+def test_the_store_of_a_fit_in_the_current_folder_lies_above_it(tmp_path, monkeypatch):
+    fit = tmp_path / "a-12345678.fits" / "logreg-1"
+    fit.mkdir(parents=True)
+    store = tmp_path / "a-12345678.zarr"
+    monkeypatch.chdir(fit.parent)
+    assert store_of(Path("logreg-1")) == store
+    monkeypatch.chdir(fit)
+    assert store_of(Path()) == store_of(Path("../logreg-2")) == store
+    assert store_of(Path("/fit")) == Path("/.zarr")  # of none, but no error

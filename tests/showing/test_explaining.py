@@ -16,7 +16,7 @@ from pipeline.errors import BackboneError
 from pipeline.extraction import preparing
 from pipeline.extraction.preparing import prepare
 from pipeline.opening import open_engine
-from pipeline.showing import explaining
+from pipeline.showing import overlaying
 from pipeline.showing.explaining import SIDE, explain_rows
 from pipeline.stages.extract import extract
 from pipeline.views import average_views
@@ -124,7 +124,7 @@ def test_the_margin_is_that_of_the_stored_values(store):
 def test_all_images_are_explained_however_many_go_at_once(store, monkeypatch):
     rows = [(path, 0, 1) for path in read_features(store).paths]
     together, _ = explain(store, rows)
-    monkeypatch.setattr(explaining, "IMAGES_A_TURN", 4)
+    monkeypatch.setattr(overlaying, "IMAGES_A_TURN", 4)
     assert {path: each.margin for path, each in explain(store, rows)[0].items()} == pytest.approx(
         {path: each.margin for path, each in together.items()}, rel=1e-5
     )

@@ -1,0 +1,33 @@
+"""How a network is to be trained, once that is settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.backbones.network import Part
+from pipeline.config import ExtractConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TuningPlan:
+    """How a network is to be trained.
+
+    Attributes
+    ----------
+    part : Part
+        The backbone and the weights that the training begins with.
+    first : int
+        Number of the first layer that trains.
+    cut : tuple of str
+        Layers whose output is trained on; empty to train on whole images.
+    extraction : ExtractConfig
+        What has to be extracted first: the output at the cut, or, for whole images, the transfer
+        values, which tell the images that can be used.
+    notes : tuple of str
+    """
+
+    part: Part
+    first: int
+    cut: tuple[str, ...]
+    extraction: ExtractConfig
+    notes: tuple[str, ...] = ()
