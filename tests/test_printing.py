@@ -265,3 +265,19 @@ def test_what_a_streamed_fit_used_need_not_be_a_number():
     text = printed(replace(report, settings={**report.settings, "used": used}))
     assert "C = 0.5, n_passes = 12" in " ".join(text.split())
     assert "None" not in text
+
+
+def test_the_verdict_ends_the_report_in_any_encoding():
+    report = report_of(2)
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding="ascii", newline="\n")
+    sentences = ("All is named correctly.", "Most often Käse is taken for \x1b[31mHam.")
+    Console(file=file, width=60).print(
+        render_report(report, width=60, encoding="ascii", verdict=sentences)
+    )
+    file.flush()
+    last = raw.getvalue().decode("ascii").split("\nIn short\n")[1]
+    assert " ".join(last.split()) == (
+        "All is named correctly. Most often K\\xe4se is taken for \\x1b[31mHam."
+    )
+    assert "In short" not in printed(report)

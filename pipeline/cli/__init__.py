@@ -7,6 +7,7 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 # Their commands are added in this order, which is that of --help.
 from pipeline.cli import (  # isort: skip
     learning,  # noqa: F401
+    advising,  # noqa: F401
     predicting,  # noqa: F401
     exporting,  # noqa: F401
     comparing,  # noqa: F401

@@ -15,6 +15,7 @@ from pipeline.records import (
     ScatterMap,
     StaticFigure,
 )
+from pipeline.showing.verdict import judge_fit
 from tests.made_reports import make_report
 
 NAMES = (
@@ -58,6 +59,7 @@ def make_page(n_classes=3, *, n_test=60, n_pictures=None, seed=0, names=None, **
     return PageContent(
         report=report,
         rows=rows,
+        verdict=judge_fit(report),
         thumbnails={int(row): draw(int(y_true[row]), int(row)) for row in sorted(shown)},
         pictures=_draw_pictures(report, rows, draw),
         explanations={

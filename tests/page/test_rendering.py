@@ -16,6 +16,7 @@ from pipeline.page import (
     resolve,
 )
 from pipeline.records import PageContent, printable
+from pipeline.showing.verdict import write_verdict
 from tests.made_reports import make_report
 from tests.page.made_comparisons import make_comparison
 from tests.page.made_pages import make_hostile_page, make_page
@@ -203,6 +204,19 @@ def test_the_answer_is_one_sentence(made):
         r"with 95 % confidence\.",
         sentence.text.replace("\N{NO-BREAK SPACE}", " "),
     )
+
+
+def test_the_verdict_follows_with_its_numbers_marked(made):
+    content, html = made["10"]
+    (verdict,) = read_page(html).find("p", class_="verdict")
+    text = " ".join(verdict.text.split())
+    assert text.startswith("That is ")
+    assert text == " ".join(write_verdict(content.report)[1:])
+    assert len(verdict.find("data")) >= 4
+
+
+def test_a_page_without_a_verdict_has_no_place_for_one(made):
+    assert not read_page(made["bare"][1]).find("p", class_="verdict")
 
 
 def test_a_gate_that_is_not_met_is_said_first(made):
