@@ -23,7 +23,8 @@ def loaded_by(code: str) -> set[str]:
 
 
 COMMANDS = (
-    *("", "extract", "fit", "report", "run", "models", "datasets", "doctor", "cache"),
+    *("", "extract", "fit", "report", "run", "advise", "finetune", "predict", "export"),
+    *("models", "datasets", "doctor", "cache"),
     *("cache ls", "cache info", "cache verify", "cache diff", "cache gc", "cache export"),
 )
 

@@ -15,6 +15,7 @@ COMMANDS = ("extract", "fit", "report", "pipeline")
 NEED_A_DOWNLOAD = {
     "extract --model vgg16 --dataset dogs-vs-cats --image-size 150 --pooling none",
     "extract --dataset photos --model resnet50",
+    "pipeline finetune --dataset photos --model resnet50 --unfreeze-from conv5_block1_1_conv",
 }
 # These are run by whoever runs the tests: they install the package, or are the tests.
 INSTALL = {"./scripts/demo", "./scripts/test", "pip install ."}

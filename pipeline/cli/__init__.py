@@ -8,6 +8,7 @@ framework, a finished extraction no deep-learning framework, and `fit` none eith
 from pipeline.cli import (  # isort: skip
     learning,  # noqa: F401
     advising,  # noqa: F401
+    finetuning,  # noqa: F401
     predicting,  # noqa: F401
     exporting,  # noqa: F401
     comparing,  # noqa: F401
