@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
@@ -23,7 +23,7 @@ from pipeline.images import GivenImage
 from pipeline.opening import open_engine
 from pipeline.predicting.answering import score_rows
 from pipeline.predicting.computing import compute_values
-from pipeline.predicting.settling import PROBABILITY, Predictor, settle_fit
+from pipeline.predicting.settling import PROBABILITY, Predictor, check_one_fit, settle_fit
 from pipeline.records import Answer, Status
 from pipeline.stages.doubt import Doubt, find_doubt
 from pipeline.stages.predict import predict
@@ -96,6 +96,8 @@ def load(
     ('cat', 'dog')
     """
     cache = Path(cache_dir)
+    if fit is not None:
+        check_one_fit(fit, dataset=dataset, model=model, clf=clf)
     folder = (
         Path(fit)
         if fit is not None
@@ -271,13 +273,14 @@ def list_images(images: Images) -> list[GivenImage]:
 def _is_one(images: Images) -> bool:
     if isinstance(images, np.ndarray):
         return images.dtype.kind not in "OU" and images.ndim < 4  # else of paths, or of images
-    return isinstance(images, str | os.PathLike)
+    return not isinstance(images, Iterable) or isinstance(images, str | bytes | os.PathLike)
 
 
 def _check_array(image: object, number: int) -> NDArray[np.uint8]:
     if not isinstance(image, np.ndarray):
         raise ConfigError(
-            f"Images are given as paths or as arrays. Got, as image {number}: "
+            "Images are given as paths or as uint8 RGB arrays: of Pillow's, "
+            f'np.asarray(image.convert("RGB")). Got, as image {number}: '
             f"{type(image).__name__} {image!r:.80}."
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:

@@ -13,7 +13,7 @@ from pipeline.records import UNKNOWN, Answer, Predictions, write_percent
 from pipeline.sheets import Column, Sheet
 
 MAX_COUNTED = 12
-"""Labels whose counts are told one by one."""
+"""Labels whose counts are told one by one, and classes of a set that are named."""
 
 _PATH = 30
 """Cells that a path has room in."""
@@ -83,7 +83,8 @@ def render_sum(
     """Return in a line or two how often each label was given; parameters as `render_answers`."""
     sheet = Sheet(width=80, encoding=encoding)
     counts = list(predictions.counts.items())
-    parts = [f"{n:,} {(names or {}).get(label, label)}" for label, n in counts[:MAX_COUNTED]]
+    shown = names or {}
+    parts = [f"{n:,} {_quote(shown.get(label, label))}" for label, n in counts[:MAX_COUNTED]]
     if len(counts) > MAX_COUNTED:
         rest = sum(n for _, n in counts[MAX_COUNTED:])
         parts.append(f"{rest:,} of {len(counts) - MAX_COUNTED:,} other classes")
@@ -92,6 +93,11 @@ def render_sum(
     return Text(
         sheet.clean(f"{n_images:,} image{'s' if n_images != 1 else ''}: {', '.join(parts)}.")
     )
+
+
+def _quote(label: str) -> str:
+    """Set a label apart from the number before it, if it begins with a digit itself."""
+    return f'"{label}"' if label[:1].isdigit() else label
 
 
 def _rename(answer: Answer, names: Mapping[str, str]) -> Answer:
@@ -129,7 +135,7 @@ def _column(
 ) -> Column:
     return Column(
         head=head,
-        cells=tuple(cells),
+        cells=tuple(cell.replace("\n", "\\n") for cell in cells),  # names are of one line here
         justify="left" if justify == "left" else "right",
         least=least,
         spare=spare,
@@ -164,7 +170,10 @@ def _write_distance(answer: Answer) -> str:
 
 
 def _list_set(answer: Answer) -> str:
-    return "" if answer.label_set is None else "; ".join(answer.label_set) or "none"
+    if answer.label_set is None:
+        return ""
+    named, more = answer.label_set[:MAX_COUNTED], len(answer.label_set) - MAX_COUNTED
+    return "; ".join([*named, f"{more:,} more"] if more > 0 else named)
 
 
 def _style(answer: Answer) -> str:

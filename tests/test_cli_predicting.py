@@ -232,13 +232,23 @@ class TestWhatElse:
         assert "Explained: 2 pictures" in said
         assert "Drawn: 2 pictures" in said
         assert "Copied: 2 photos" in said
-        assert "1 are no usable images and were left" in said
+        assert "; left, since they cannot be used: 1" in said
 
     def test_where_it_cannot_be_told_why_is_said_once(self, predict, tmp_path):
         done = predict("photos", "--clf", "knn", "--explain", tmp_path / "why")
         assert done.exit_code == 0
         assert done.stderr.count("not linear") == 1
         assert not (tmp_path / "why").exists()
+
+    def test_without_a_usable_image_the_reasons_are_said_and_nothing_is_drawn(
+        self, predict, tmp_path
+    ):
+        done = predict("mixed/b.jpg", "--grid", tmp_path / "g.png")
+        assert done.exit_code == 1
+        assert "(not an image)" in done.stdout
+        assert "Not drawn" in done.stderr
+        assert "1 of 1 images cannot be used: 1 not an image" in done.stderr
+        assert not (tmp_path / "g.png").exists()
 
     def test_what_is_unlike_the_training_images_is_unknown(self, predict, folder):
         odd = save_photo(folder / "odd.jpg", seed=1, tint=(180, 180, 0))
@@ -254,6 +264,75 @@ class TestWhatElse:
         before = files_of(folder / "cache")
         assert predict("mixed").exit_code == 0
         assert files_of(folder / "cache") == before
+
+
+class TestPlaces:
+    """What could not be written is refused before anything is computed."""
+
+    @pytest.fixture
+    def predict(self, predict, monkeypatch):
+        def never(*_args, **_settings):
+            pytest.fail("something was computed")
+
+        monkeypatch.setattr(steps, "open_engine", never)
+        return predict
+
+    @pytest.mark.parametrize("flag", ["--to", "--grid"])
+    def test_a_folder_where_a_file_is_to_be(self, predict, tmp_path, flag):
+        place = tmp_path / {"--to": "a.csv", "--grid": "a.png"}[flag]
+        place.mkdir()
+        done = predict("mixed", flag, place)
+        assert done.exit_code == 2
+        assert "is a folder" in done.stderr
+
+    @pytest.mark.parametrize("flag", ["--copy-to", "--explain"])
+    def test_a_file_where_a_folder_is_to_be(self, predict, tmp_path, flag):
+        (tmp_path / "a").touch()
+        done = predict("mixed", flag, tmp_path / "a")
+        assert done.exit_code == 2
+        assert "is a file" in done.stderr
+
+    def test_a_figure_of_another_name(self, predict):
+        assert predict("mixed", "--grid", "a.jpg").exit_code == 2
+
+    def test_no_table_that_is_read(self, predict, folder):
+        (folder / "list.csv").write_text("path,note\nmixed/a.jpg,mine\n")
+        done = predict("list.csv", "--to", folder / "list.csv")
+        assert done.exit_code == 2
+        assert "is one of the files that are read" in done.stderr
+        assert "mine" in (folder / "list.csv").read_text()
+
+    def test_no_photo_that_is_read(self, predict, folder):
+        save_photo(folder / "png" / "a.png", seed=3, tint=(180, 0, 0))
+        before = (folder / "png" / "a.png").read_bytes()
+        assert predict("png", "--grid", "png/a.png").exit_code == 2
+        assert (folder / "png" / "a.png").read_bytes() == before
+
+    def test_too_few_classes_print_no_head(self, predict):
+        done = predict("mixed", "--topk", "0", "--format", "csv")
+        assert (done.exit_code, done.stdout) == (2, "")
+
+
+def test_answers_from_before_are_written_over(predict, folder):
+    for _ in range(2):
+        assert predict("mixed", "--to", folder / "again.csv").exit_code == 0
+
+
+def test_who_stops_it_is_told_that_no_answers_were_written(predict, folder, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(taking.Takers, "take", stop)
+    done = predict("mixed", "--to", folder / "stopped.csv")
+    assert done.exit_code == commands.INTERRUPTED
+    assert "Nothing was written to" in done.stderr
+    assert not list(folder.glob("*stopped.csv*"))
+
+
+def test_a_fit_that_is_named_is_not_chosen_as_well(predict):
+    done = predict("mixed", "--fit", "x", "--clf", "svm")
+    assert done.exit_code == 2
+    assert "--clf chooses among fits" in done.stderr
 
 
 @pytest.fixture(scope="module")

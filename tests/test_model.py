@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 import pipeline
 from pipeline import model as module
@@ -185,3 +186,17 @@ def test_a_fit_in_the_current_folder_needs_no_words(folder, opened, photos, monk
     monkeypatch.chdir(folder)
     answers = pipeline.load().predict(Path("photos/red"))
     assert {answer.label for answer in answers} == {"red"}
+
+
+@pytest.mark.parametrize("image", [None, 3, b"a.jpg", Image.new("RGB", (9, 9))])
+def test_what_is_no_image_is_refused_with_what_is(model, image):
+    for images in (image, [image]):
+        with pytest.raises(ConfigError, match=r"paths or as uint8 RGB arrays.* as image 0"):
+            model.predict(images)
+
+
+@pytest.mark.parametrize("chosen", [{"dataset": "photos"}, {"model": "vgg16"}, {"clf": "svm"}])
+def test_a_fit_that_is_named_is_not_chosen_as_well(model, chosen):
+    (flag,) = chosen
+    with pytest.raises(ConfigError, match=f"--{flag} chooses among fits"):
+        pipeline.load(model.fit, **chosen)

@@ -60,10 +60,26 @@ def test_what_is_unknown_has_no_probability_but_the_classes_it_is_nearest_to():
 
 
 def test_sets_have_a_column():
-    text = show([replace(CAT, label_set=("cat", "dog")), replace(CAT, label_set=())])
+    text = show([replace(CAT, label_set=("cat", "dog")), replace(CAT, label_set=("cat",))])
     assert "one of" in text
     assert "cat; dog" in text
-    assert "none" in text
+
+
+def test_of_a_large_set_the_most_probable_are_named():
+    text = show([replace(CAT, label_set=tuple(f"c{i}" for i in range(1000)))], width=200)
+    assert "c11; 988 more" in text
+    assert "c12" not in text
+
+
+def test_a_name_of_two_lines_takes_one():
+    rows = show([replace(CAT, classes=("a\nb",)), CAT]).splitlines()
+    assert sum(".jpg" in row or "b " in row for row in rows) == 2
+    assert any("a\\nb" in row for row in rows)
+
+
+def test_counts_of_labels_that_are_numbers_can_be_read():
+    total = render_sum(replace(SUM, counts={"5": 2, "cat": 1}, skipped={}))
+    assert total.plain == '3 images: 2 "5", 1 cat.'
 
 
 def test_scores_are_called_so():

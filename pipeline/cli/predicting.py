@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +11,20 @@ import typer
 
 from pipeline import options
 from pipeline.cli import steps
+from pipeline.cli.answerers import choose_answerer
 from pipeline.cli.apps import app
-from pipeline.cli.taking import Takers
+from pipeline.cli.taking import Places, Takers, check_inputs, check_places
 from pipeline.commands import add_command
 from pipeline.console import Terminal
 from pipeline.errors import ConfigError, PipelineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
     from pipeline.backbones.engine import Engine
     from pipeline.extraction.job import ExtractJob
     from pipeline.predicting.settling import Predictor
-    from pipeline.predicting.writing import AnswerLines
+    from pipeline.predicting.writing import AnswerLines, Output
     from pipeline.records import Answer, Predictions
     from pipeline.stages.doubt import Doubt
 
@@ -60,20 +60,25 @@ def predict_command(
 ) -> None:
     """Say what images show, by the newest fit or another one, or by a whole network."""
     from pipeline.datasets.given import LIST, list_given
+    from pipeline.predicting.answering import check_topk
     from pipeline.predicting.writing import choose_format
 
     if json and written_as is not None and to is None:
         raise ConfigError("--json and --format are two ways of printing: leave one of them out.")
     written_as = choose_format(written_as, to)
+    places = Places(to=to, explain=explain, grid=grid, copy_to=copy_to)
+    check_places(places)
+    topk = check_topk((3 if imagenet else 1) if topk is None else topk)
     if LIST in images and sys.stdin.isatty():
         terminal.note("Reading paths from the terminal, one a line; end with Ctrl-D.")
     given = list_given(images, read_list=sys.stdin.buffer.read)
+    check_inputs(places, images, given.paths)
     for reason, n in sorted(given.ignored.items()):
         terminal.note(f"Passed over: {n:,} {reason}")
 
     from pipeline.stages.doubt import find_doubt
 
-    settle = _choose_answerer(
+    settle = choose_answerer(
         imagenet=imagenet,
         fit=fit,
         dataset=dataset,
@@ -92,12 +97,10 @@ def predict_command(
             on_download=on_download,
         )
     terminal.note(f"Answered by: {predictor.source}")
-    if topk is None:
-        topk = 3 if imagenet else 1
     doubt = find_doubt(predictor, reject=reject, reject_by=reject_by, keep=keep, coverage=coverage)
     for note in doubt.notes:
         terminal.note(note)
-    takers = Takers(terminal, predictor, given.paths, explain=explain, grid=grid, copy_to=copy_to)
+    takers = Takers(terminal, predictor, given.paths, places)
     answers, predictions = _predict(
         terminal, predictor, given.paths, takers, doubt, topk=topk, written_as=written_as, to=to
     )
@@ -105,32 +108,6 @@ def predict_command(
     names = predictor.short_names
     _show(terminal, predictions, answers, names, written_as=written_as, to=to, as_json=json)
     _check_skipped(terminal, predictions, strict=strict)
-
-
-def _choose_answerer(
-    *,
-    imagenet: bool,
-    fit: Path | None,
-    dataset: str | None,
-    model: str | None,
-    clf: str | None,
-    cache_dir: Path,
-    force: bool,
-) -> Callable[..., Predictor]:
-    """Return what settles a fit, or a whole network."""
-    if imagenet:
-        from pipeline.predicting.whole import settle_whole
-
-        given = {"--fit": fit, "--dataset": dataset, "--clf": clf, "--force": force or None}
-        for flag in [flag for flag, value in given.items() if value is not None]:
-            raise ConfigError(f"{flag} is of a fit, and --imagenet asks none. Leave out one.")
-        return partial(settle_whole, model or options.EXTRACT.model)
-
-    from pipeline.artifacts import newest_fit
-    from pipeline.predicting.settling import settle_fit
-
-    folder = fit or newest_fit(cache_dir, clf=clf, **steps.named(dataset, model))
-    return partial(settle_fit, folder, force=force)
 
 
 def _predict(
@@ -152,7 +129,10 @@ def _predict(
     with ExitStack() as stack:
         lines = None
         if written_as != "table":
-            lines = _open_lines(stack, predictor, doubt, written_as, to, topk=topk)
+            output = sys.stdout.buffer
+            if to is not None:
+                output = stack.enter_context(_writing(terminal, to))
+            lines = _head_lines(output, predictor, doubt, written_as, topk=topk)
         # A bar among lines that are printed as they come would tear them apart.
         is_printed = written_as != "table" and to is None
         progress = Terminal(quiet=True).progress if is_printed else terminal.progress
@@ -181,20 +161,27 @@ def _open_engine(job: ExtractJob) -> Engine:
     return steps.open_engine(job, keep=job.network.top)
 
 
-def _open_lines(
-    stack: ExitStack,
-    predictor: Predictor,
-    doubt: Doubt,
-    written_as: str,
-    to: Path | None,
-    *,
-    topk: int,
+@contextmanager
+def _writing(terminal: Terminal, to: Path) -> Iterator[Output]:
+    """Yield the file of the answers; if they do not all come, say that it holds none of them."""
+    from pipeline.predicting.writing import writing_whole
+
+    try:
+        with writing_whole(to) as output:
+            yield output
+    except BaseException:
+        terminal.note(f"Nothing was written to {to}: it gets all answers, or none.")
+        raise
+
+
+def _head_lines(
+    output: Output, predictor: Predictor, doubt: Doubt, written_as: str, *, topk: int
 ) -> AnswerLines:
-    """Return what writes answers as they come, to a file or to stdout."""
-    from pipeline.predicting.writing import AnswerLines, writing_whole
+    """Return what writes answers as they come, its head written."""
+    from pipeline.predicting.writing import AnswerLines
 
     return AnswerLines(
-        sys.stdout.buffer if to is None else stack.enter_context(writing_whole(to)),
+        output,
         written_as,
         kind=predictor.kind,
         topk=min(topk, len(predictor.class_names)),

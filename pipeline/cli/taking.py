@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import opening
 from pipeline.commands import signals
 from pipeline.console import Terminal
+from pipeline.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pipeline.backbones.activation_maps import MapEngine
     from pipeline.extraction.job import ExtractJob
@@ -19,6 +21,81 @@ if TYPE_CHECKING:
     from pipeline.stages.explain_answers import Explanations
     from pipeline.stages.name_pictures import NamedGrid
     from pipeline.stages.sort_photos import Sorter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where all goes that is written; None for what was not asked for.
+
+    `to` and `grid` are files, `explain` and `copy_to` folders, called as the flags.
+    """
+
+    to: Path | None
+    explain: Path | None
+    grid: Path | None
+    copy_to: Path | None
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """Those that are files, by flag."""
+        given = {"--to": self.to, "--grid": self.grid}
+        return {flag: path for flag, path in given.items() if path is not None}
+
+    @property
+    def folders(self) -> dict[str, Path]:
+        """Those that are folders, by flag."""
+        given = {"--explain": self.explain, "--copy-to": self.copy_to}
+        return {flag: path for flag, path in given.items() if path is not None}
+
+
+def check_places(places: Places) -> None:
+    """Refuse, before anything is computed, what could not be written once all is.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if places.grid is not None:
+        from pipeline.stages.name_pictures import check_figure_name
+
+        check_figure_name(places.grid)
+    for flag, path in places.files.items():
+        if path.is_dir():
+            raise ConfigError(f"{flag} {path} is a folder. Name a file, in it or elsewhere.")
+    for flag, path in places.folders.items():
+        if path.exists() and not path.is_dir():
+            raise ConfigError(f"{flag} {path} is a file. Name a folder, which need not be there.")
+
+
+def check_inputs(places: Places, words: Sequence[str], paths: Sequence[str]) -> None:
+    """Refuse to write over what is read.
+
+    Parameters
+    ----------
+    places : Places
+    words : sequence of str
+        What was asked about, tables among them.
+    paths : sequence of str
+        All images.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for flag, target in places.files.items():
+        # What is replaced is a name in a folder: links of other names lead to it unharmed.
+        alike = [path for path in (*words, *paths) if path.endswith(target.name)]
+        if target.exists() and any(_is_same(Path(path), target) for path in alike):
+            raise ConfigError(
+                f"{flag} {target} is one of the files that are read. Name another one."
+            )
+
+
+def _is_same(path: Path, target: Path) -> bool:
+    try:
+        return path.name == target.name and path.samefile(target)
+    except (OSError, ValueError):  # ValueError: a name that no file can have
+        return False
 
 
 class Takers:
@@ -31,8 +108,7 @@ class Takers:
     predictor : Predictor
     paths : sequence of str
         All images that are answered.
-    explain, grid, copy_to : Path, optional
-        Where explanations, the figure and the copies go; None does without.
+    places : Places
     """
 
     def __init__(
@@ -40,28 +116,29 @@ class Takers:
         terminal: Terminal,
         predictor: Predictor,
         paths: Sequence[str],
-        *,
-        explain: Path | None,
-        grid: Path | None,
-        copy_to: Path | None,
+        places: Places,
     ) -> None:
         self._terminal = terminal
-        self._places = {"explain": explain, "grid": grid, "copy_to": copy_to}
+        self._places = places
         self._explanations: Explanations | None = None
         self._grid: NamedGrid | None = None
         self._sorter: Sorter | None = None
-        if explain is not None:
+        if places.explain is not None:
             from pipeline.stages.explain_answers import Explanations
 
-            self._explanations = Explanations(predictor, paths, explain, open_maps=_open_maps)
-        if grid is not None:
+            self._explanations = Explanations(
+                predictor, paths, places.explain, open_maps=_open_maps
+            )
+        if places.grid is not None:
             from pipeline.stages.name_pictures import NamedGrid
 
-            self._grid = NamedGrid(grid, paths, names=predictor.short_names)
-        if copy_to is not None:
+            self._grid = NamedGrid(places.grid, paths, names=predictor.short_names)
+        if places.copy_to is not None:
             from pipeline.stages.sort_photos import Sorter
 
-            self._sorter = Sorter(copy_to, predictor.class_names, names=predictor.short_names)
+            self._sorter = Sorter(
+                places.copy_to, predictor.class_names, names=predictor.short_names
+            )
 
     def take(self, part: Answered) -> None:
         """Do it with some answers."""
@@ -76,8 +153,7 @@ class Takers:
             self._say_explained(self._explanations)
         if self._grid is not None:
             self._grid.draw()
-            more = f"; there is no room for {self._grid.n_more:,} more" if self._grid.n_more else ""
-            self._note("Drawn", f"{self._grid.n_drawn:,} pictures", "grid", more)
+            self._say_drawn(self._grid)
         if self._sorter is not None:
             self._say_copied(self._sorter)
 
@@ -90,17 +166,28 @@ class Takers:
                 "otherwise now."
             )
         if explanations.n_drawn:
-            self._note("Explained", f"{explanations.n_drawn:,} pictures", "explain")
+            pictures = _count(explanations.n_drawn, "picture")
+            self._terminal.note(f"Explained: {pictures} in {self._places.explain}")
+
+    def _say_drawn(self, grid: NamedGrid) -> None:
+        if not grid.n_drawn:
+            self._terminal.note("Not drawn: there is no picture that could be read.")
+            return
+        more = f"; there is no room for {grid.n_more:,} more" if grid.n_more else ""
+        pictures = _count(grid.n_drawn, "picture")
+        self._terminal.note(f"Drawn: {pictures} in {self._places.grid}{more}")
 
     def _say_copied(self, sorter: Sorter) -> None:
-        there = f"; {sorter.n_there:,} were there" if sorter.n_there else ""
-        left = f"; {sorter.n_left:,} are no usable images and were left" if sorter.n_left else ""
-        self._note("Copied", f"{sorter.n_copied:,} photos", "copy_to", there + left)
+        there = f"; there already: {sorter.n_there:,}" if sorter.n_there else ""
+        left = f"; left, since they cannot be used: {sorter.n_left:,}" if sorter.n_left else ""
+        photos = _count(sorter.n_copied, "photo")
+        self._terminal.note(f"Copied: {photos} in {self._places.copy_to}{there}{left}")
         for name, folder in sorter.renamed.items():
             self._terminal.note(f"The folder of {name!a} is called {folder!a}.")
 
-    def _note(self, what: str, how_many: str, place: str, more: str = "") -> None:
-        self._terminal.note(f"{what}: {how_many} in {self._places[place]}{more}")
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'s' if n != 1 else ''}"
 
 
 def _open_maps(job: ExtractJob) -> MapEngine:

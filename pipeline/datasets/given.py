@@ -84,7 +84,8 @@ def list_given(words: Sequence[str], *, read_list: Callable[[], bytes]) -> Given
                 f"file with a column of paths, or {LIST} for a list of paths on stdin."
             )
     if not paths:
-        named = ", ".join(map(ascii, words[:3])) or "no path"
+        shown = ["the list on stdin" if word == LIST else ascii(word) for word in words[:3]]
+        named = ", ".join(shown) or "no path"
         passed = ", ".join(f"{n:,} {reason}" for reason, n in sorted(ignored.items()))
         raise EmptyDatasetError(
             f"There is no image in {named}{f' ({passed})' if passed else ''}. Expected at least "

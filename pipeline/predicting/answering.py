@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import ConfigError
 from pipeline.predicting.computing import Computed
 from pipeline.predicting.settling import PROBABILITY, Predictor
 from pipeline.records import Answer, Status
@@ -86,6 +87,19 @@ def answer_all(
     """
     for part in computed:
         yield _answer(predictor, part, paths, topk=topk, rejection=rejection, sets=sets)
+
+
+def check_topk(topk: int) -> int:
+    """Return how many classes an answer is to have.
+
+    Raises
+    ------
+    ConfigError
+        If it is less than 1.
+    """
+    if topk < 1:
+        raise ConfigError(f"--topk must be at least 1. Got: {topk}.")
+    return topk
 
 
 def score_rows(

@@ -23,6 +23,7 @@ from pipeline.datasets.loose import list_nothing
 from pipeline.errors import (
     ArtifactTamperedError,
     CacheError,
+    ConfigError,
     FeatureMismatchError,
     WeightsNotFoundError,
 )
@@ -152,6 +153,22 @@ def settle_fit(
         model=model,
         store=store,
     )
+
+
+def check_one_fit(
+    folder: str | Path, *, dataset: str | None, model: str | None, clf: str | None
+) -> None:
+    """Refuse to be told of which the newest fit is wanted, when one is named.
+
+    Raises
+    ------
+    ConfigError
+    """
+    given = {"--dataset": dataset, "--model": model, "--clf": clf}
+    for flag in [flag for flag, value in given.items() if value is not None]:
+        raise ConfigError(
+            f"{flag} chooses among fits, and --fit {folder} names one. Leave out one of them."
+        )
 
 
 def _read_recipe(model: LoadedModel) -> Recipe:

@@ -70,7 +70,8 @@ class GivenExplainer:
         self._open_maps = open_maps
         self._head = None if classifier is None else linear_head(classifier, n_classes=n_classes)
         self._engine: MapEngine | None = None
-        self.reason = NOT_LINEAR if self._head is None else find_reason(job)
+        # Of the network first: what answers by itself has no classifier, linear or not.
+        self.reason = find_reason(job) or (NOT_LINEAR if self._head is None else "")
 
     def explain(self, questions: Sequence[Question]) -> list[Explanation | None]:
         """Return the explanation of each image; None where it cannot be told.

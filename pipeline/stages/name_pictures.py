@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline import plots
 from pipeline.durable import write_file
-from pipeline.errors import ConfigError, EmptyDatasetError, ImageDecodeError
+from pipeline.errors import ConfigError, ImageDecodeError
 from pipeline.images import GivenImage, read_given
 from pipeline.images.geometry import Fitted
 from pipeline.predicting.answering import Answered
@@ -57,9 +57,7 @@ class NamedGrid:
     def __init__(
         self, to: Path, images: Sequence[GivenImage], *, names: Mapping[str, str] | None = None
     ) -> None:
-        if to.suffix.lower() not in _MAKERS:
-            found = f"got {to.suffix!r}" if to.suffix else "got a name without a suffix"
-            raise ConfigError(f"--grid takes a name that ends in .png or .svg; {found}.")
+        check_figure_name(to)
         self.n_drawn = self.n_more = 0
         self._to = to
         self._images = images
@@ -83,22 +81,30 @@ class NamedGrid:
             self._titles.append(describe(answer, self._names))
 
     def draw(self) -> None:
-        """Write the figure.
+        """Write the figure, if there is any picture.
 
         Raises
         ------
-        EmptyDatasetError
-            If there is no picture.
         OSError
             If it cannot be written.
         """
         if not self._pictures:
-            raise EmptyDatasetError(
-                f"There is no picture to draw into {self._to}. Give images that can be read."
-            )
+            return
         self.n_drawn = len(self._pictures)
         figure = plots.draw_answers(self._pictures, self._titles)
         write_file(self._to, _MAKERS[self._to.suffix.lower()](figure))
+
+
+def check_figure_name(to: Path) -> None:
+    """Refuse a file that could not be drawn.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if to.suffix.lower() not in _MAKERS:
+        found = f"got {to.suffix!r}" if to.suffix else "got a name without a suffix"
+        raise ConfigError(f"--grid takes a name that ends in .png or .svg; {found}.")
 
 
 def describe(answer: Answer, names: Mapping[str, str]) -> str:

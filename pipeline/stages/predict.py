@@ -6,10 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.errors import ConfigError
 from pipeline.extraction.job import OpenEngine
 from pipeline.images import GivenImage
-from pipeline.predicting.answering import Answered, PredictionSets, Rejection, answer_all
+from pipeline.predicting.answering import (
+    Answered,
+    PredictionSets,
+    Rejection,
+    answer_all,
+    check_topk,
+)
 from pipeline.predicting.computing import compute_values
 from pipeline.predicting.settling import Predictor
 from pipeline.records import OnProgress, Predictions
@@ -88,12 +93,11 @@ def predict(
     Raises
     ------
     ConfigError
-        If `topk` is less than 1, or classes are to be chosen by probabilities that are none.
+        If `topk` is less than 1.
     OutOfMemoryError, BackboneError
         If the network cannot be run.
     """
-    if topk < 1:
-        raise ConfigError(f"--topk must be at least 1. Got: {topk}.")
+    check_topk(topk)
     names = [str(image) for image in images] if paths is None else paths
     computed = compute_values(
         predictor.job, images, open_engine, on_progress=on_progress, on_note=on_note

@@ -7,6 +7,7 @@ import errno
 import filecmp
 import os
 import shutil
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +19,12 @@ from pipeline.records import UNKNOWN, Answer
 
 # What file systems without hard links say.
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
+
+
+SECONDS_UNTIL_LEFT = 600
+"""After which a half copy is of a killed command, and not of one that runs beside this one."""
+
+_PARTIAL = "photo"
 
 
 class Sorter:
@@ -47,6 +54,7 @@ class Sorter:
         self.n_copied = self.n_there = self.n_left = 0
         self._to = to
         self._used: dict[str, None] = {}
+        self._begun: set[Path] = set()
         self._wanted = {name: (names or {}).get(name, name) for name in class_names}
         self._folders = dict(zip(class_names, name_folders(self._wanted.values()), strict=True))
 
@@ -83,6 +91,9 @@ class Sorter:
         folder = self._to / self._choose_folder(answer)
         try:
             make_folder(folder)
+            if folder not in self._begun:
+                _remove_left(folder)
+                self._begun.add(folder)
             return _copy_new(Path(answer.path), folder)
         except OSError as exc:
             raise DatasetError(
@@ -102,7 +113,7 @@ def _copy_new(photo: Path, folder: Path) -> bool:
                     return False
                 continue
             if partial is None:
-                partial = partial_path(folder / "photo")
+                partial = partial_path(folder / _PARTIAL)
                 step("write", target)
                 shutil.copy2(photo, partial)
             step("rename", target)
@@ -113,6 +124,15 @@ def _copy_new(photo: Path, folder: Path) -> bool:
             with contextlib.suppress(OSError):
                 remove(partial)
     return False
+
+
+def _remove_left(folder: Path) -> None:
+    """Remove the half copies of killed commands: those that nobody has written to for long."""
+    before = time.time() - SECONDS_UNTIL_LEFT
+    for path in list(folder.glob(f".{_PARTIAL}.????????.partial")):
+        with contextlib.suppress(OSError):  # another command was quicker, or it is in nobody's way
+            if path.lstat().st_ctime < before:
+                remove(path)
 
 
 def _is_same(photo: Path, target: Path) -> bool:

@@ -112,7 +112,7 @@ class TestNothing:
             given("empty")
 
     def test_an_empty_list_is_empty(self):
-        with pytest.raises(EmptyDatasetError):
+        with pytest.raises(EmptyDatasetError, match="no image in the list on stdin"):
             given("-")
 
     def test_a_broken_link_is_answered_as_a_file_that_cannot_be_read(self, folder):

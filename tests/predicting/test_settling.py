@@ -18,8 +18,10 @@ from pipeline.errors import (
     WeightsNotFoundError,
 )
 from pipeline.extraction.preparing import make_job, settle_network
-from pipeline.extraction.settings import settings_by_recipe
+from pipeline.extraction.settings import settings_by_recipe, settings_of
+from pipeline.predicting import settling
 from pipeline.predicting.settling import PROBABILITY, SCORE
+from pipeline.ranking import store_of
 from pipeline.records import Recipe
 from tests.made_fits import make_fit, save_photos, settle
 
@@ -55,6 +57,12 @@ def test_the_store_beside_the_fit_tells_how_its_values_were_made(fitted):
     assert predictor.kind == PROBABILITY
     assert without_images(predictor.job.recipe.to_dict()) == without_images(recipe_of(fit))
     assert predictor.job.config.cache_dir == folder / "cache"
+
+
+def test_the_precision_is_the_fits_whatever_auto_comes_to_by_now(fitted, monkeypatch):
+    other = replace(settings_of(store_of(fitted[1])), precision="bfloat16")
+    monkeypatch.setattr(settling, "settings_of", lambda _: other)
+    assert settle(fitted[1]).job.recipe.precision == recipe_of(fitted[1])["precision"] == "float32"
 
 
 def test_a_fit_that_was_copied_away_goes_by_its_recipe(fitted, alone, tmp_path):

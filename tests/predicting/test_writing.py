@@ -148,3 +148,10 @@ class TestFile:
             write_half()
         assert path.read_bytes() == b"old"
         assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["csv", "jsonl"])
+def test_answers_are_handed_on_as_they_are_made(tmp_path, name):
+    with (tmp_path / "a").open("wb") as output:  # buffered, as a pipe
+        AnswerLines(output, name, kind="probability", topk=1).write([CAT])
+        assert b"a/1.jpg" in (tmp_path / "a").read_bytes()

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pipeline.errors import BackboneError
+from pipeline.predicting.whole import settle_whole
 from pipeline.stages.explain_answers import INDEX, Explanations
 from pipeline.stages.predict import predict
 from tests.faults.harness import files_of
@@ -108,3 +109,9 @@ def test_the_cache_stays_as_it_is(fitted, halves, tmp_path):
     before = files_of(cache)
     explain(fitted["logreg"], [str(halves)], tmp_path / "out")
     assert files_of(cache) == before
+
+
+def test_of_a_whole_network_its_own_reason_is_given(tmp_path):
+    whole = settle_whole("efficientnet-lite0", cache_dir=tmp_path)
+    found = Explanations(whole, [], tmp_path / "out", open_maps=no_maps)
+    assert "names images by its own top" in found.reason

@@ -171,3 +171,15 @@ def test_a_name_that_is_taken_meanwhile_is_left(photo, to, monkeypatch, has_link
     sort(to, answer(photo))
     assert (to / "cat" / "a.jpg").read_bytes() == b"theirs"
     assert (to / "cat" / "a-2.jpg").read_bytes() == b"photo"
+
+
+def test_half_copies_of_a_killed_command_are_removed_once_they_are_old(photo, to, monkeypatch):
+    half = to / "cat" / ".photo.0123abcd.partial"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"ph")
+    (to / "cat" / ".photo.partial").write_bytes(b"not ours")
+    sort(to, answer(photo))
+    assert half.exists()  # of a command that may be running
+    monkeypatch.setattr(sort_photos, "SECONDS_UNTIL_LEFT", -1)
+    sort(to, answer(photo))
+    assert names(to) == ["cat/.photo.partial", "cat/a.jpg"]
