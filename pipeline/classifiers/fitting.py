@@ -96,6 +96,9 @@ def fit_calibrated(
     """
     check_finite(X)
     prepared = _prepare(classifier, y)
+    # scikit-learn 1.9 takes labels for columns of the scores when it looks for the temperature: of
+    # labels with gaps it reads past the end of a row, and whatever lies there.
+    known, y = np.unique(y, return_inverse=True)
     with quiet_fits():
         fitted, notes = fit_watched(_calibrated(accelerate(prepared), fold), X, y)
         inner = fitted.calibrated_classifiers_[0]
@@ -103,9 +106,21 @@ def fit_calibrated(
             inner.estimator = to_plain(inner.estimator)
         except (AttributeError, TypeError, ValueError):  # a scikit-learn that we do not know
             fitted, notes = fit_watched(_calibrated(prepared, fold), X, y)
+    _name_classes(fitted, known)
     # The folds are of no use any more, and as large as the labels.
     fitted.set_params(estimator=classifier, cv=len(np.unique(fold)))
     return fitted, notes
+
+
+def _name_classes(fitted: CalibratedClassifierCV, known: NDArray[np.integer]) -> None:
+    """Give the labels back to what was fitted on their places."""
+    inner = fitted.calibrated_classifiers_[0]
+    estimator = inner.estimator[-1]
+    fitted.classes_ = inner.classes = known
+    if hasattr(estimator, "_label_binarizer"):  # Ridge has them there, too, or there alone
+        estimator._label_binarizer.classes_ = known
+    if not np.array_equal(estimator.classes_, known):
+        estimator.classes_ = known
 
 
 def can_calibrate(y: NDArray[np.integer], fold: NDArray[np.intp]) -> bool:

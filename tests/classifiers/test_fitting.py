@@ -310,3 +310,19 @@ class TestCalibrated:
         y = np.array([0, 0, 1, 1, 2])
         assert can_calibrate(y[:4], np.array([0, 1, 0, 1]))
         assert not can_calibrate(y, np.array([0, 1, 0, 1, 1]))
+
+
+@pytest.mark.parametrize("known", [(1, 3), (0, 2, 4)])
+@pytest.mark.parametrize("clf", ["svm", "linear-svm", "ridge"])
+def test_labels_with_gaps_are_calibrated_as_those_without(clf, known):
+    table = make_table(n_classes=len(known), spread=1.5)
+    classifier = make_classifier(clf, n_samples=len(table.labels))
+    fold = np.arange(len(table.labels)) % 3
+    labels = np.asarray(known)[table.labels]
+    plain, _ = fit_calibrated(classifier, table.features, table.labels, fold=fold)
+    gapped, _ = fit_calibrated(classifier, table.features, labels, fold=fold)
+    expected = plain.predict_proba(table.features)
+    np.testing.assert_allclose(gapped.predict_proba(table.features), expected, atol=1e-6)
+    np.testing.assert_array_equal(gapped.classes_, known)
+    inner = gapped.calibrated_classifiers_[0].estimator
+    assert set(inner.predict(table.features)) == set(gapped.predict(table.features)) == set(known)
