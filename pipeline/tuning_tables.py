@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
+from pipeline.datasets.resolve import describe_size
 from pipeline.records import Epoch, TrainedLayer, TunedNetwork, find_best, printable, write_percent
 
 
@@ -36,6 +37,14 @@ def describe_layers(layers: Sequence[TrainedLayer]) -> str:
         f"  {row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]:{widths[2]}}  "
         f"{row[3]:>{widths[3]}}  {row[4]}".rstrip()
         for row in rows
+    )
+
+
+def describe_kept(cut: Sequence[str], n_bytes: int) -> str:
+    """Return a line on what is going to be computed once and kept: it may be tens of gigabytes."""
+    return (
+        f"Epochs run on what {' and '.join(cut)} {'gives' if len(cut) == 1 else 'give'}, computed "
+        f"once: up to {describe_size(n_bytes)} in the cache (none with --no-cache-frozen)."
     )
 
 

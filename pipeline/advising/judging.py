@@ -15,8 +15,9 @@ SMALL_IMAGES, SMALL_A_CLASS = 2_000, 100
 LARGE_IMAGES, LARGE_A_CLASS = 5_000, 200
 """From here on it has been seen to pay: see docs/accuracy.md. Rules of thumb, both pairs."""
 
-NEARLY_ALL = 0.99
-"""Accuracy of the last layer's values above which there is little that training could add."""
+NEARLY_ALL, SURELY = 0.99, 0.97
+"""Accuracy of the last layer's values, and the lower end of its interval, from which on there is
+little that training could add."""
 
 CASES = {
     ("small", "similar"): 1,
@@ -77,7 +78,8 @@ def judge_likeness(probed: Probed) -> str:
 
 def has_little_to_gain(probed: Probed) -> bool:
     """Tell whether the last layer's values are nearly all that is needed."""
-    return probed.late is not None and probed.late.accuracy >= NEARLY_ALL
+    late = probed.late
+    return late is not None and late.accuracy >= NEARLY_ALL and late.low >= SURELY
 
 
 def say_why(counts: Counts, probed: Probed) -> Iterator[str]:

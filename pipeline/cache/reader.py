@@ -89,8 +89,9 @@ def _describe(store: Store) -> StoreInfo:
 def find_store(cache_dir: Path, *, dataset: str | None = None, model: str | None = None) -> Path:
     """Return the store that was used last, of one data set or model if named.
 
-    Used is completed, or found complete: see `mark_used`. Damaged stores are passed over, and those
-    without labels, from which nothing can be learned.
+    Used is completed, or found complete: see `mark_used`. Damaged stores are passed over, those
+    without labels, from which nothing can be learned, and those of which only `finetune` has asked:
+    they are large, and whoever wants a fit on what lies in the middle of a network says so.
 
     Raises
     ------
@@ -101,6 +102,7 @@ def find_store(cache_dir: Path, *, dataset: str | None = None, model: str | None
         info
         for info in list_stores(cache_dir)
         if info.labelled
+        and not info.provenance.get("for_training")
         and (dataset is None or info.dataset == dataset)
         and (model is None or info.model == model)
     ]

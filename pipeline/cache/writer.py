@@ -249,6 +249,11 @@ class StoreWriter:
             self._store.group.update_attributes({"provenance": provenance})
         self._store = open_store(self.path, "r+")
 
+    def claim(self) -> None:
+        """Say that the values are wanted for more than training a network: see `find_store`."""
+        if self.provenance.get("for_training"):
+            self.update_provenance({"for_training": False})
+
     def finish(self) -> None:
         """Mark the store complete, the last thing that is written.
 

@@ -39,7 +39,6 @@ def finetune_command(
     json: options.JsonArg = False,
 ) -> None:
     """Train the last layers of a CNN on a data set, then extract and fit with its new weights."""
-    from pipeline.cache import mark_used
     from pipeline.tuned import weights_path
     from pipeline.tuning_tables import render_tuned
 
@@ -50,12 +49,11 @@ def finetune_command(
         tuned = _train(terminal, job, folder, tuning, configs[0])
     said = {**tuned.to_dict(), "folder": str(folder), "weights": str(weights_path(folder))}
     if not fit:
-        mark_used(job.store)  # rather than what the frozen layers gave, of which nobody makes a fit
+        from pipeline.invocation import extract_command
+
         terminal.result(render_tuned(tuned, weights_path(folder)), said, as_json=json)
-        terminal.note(
-            f"Next: extract --weights {weights_path(folder)} --model {tuned.model} --dataset "
-            f"{config.dataset}"
-        )
+        settings = {**config.to_dict(), "weights": str(weights_path(folder))}
+        terminal.note(f"Next: {extract_command(settings, job.store)}")
         return
     if not json:
         terminal.result(render_tuned(tuned, weights_path(folder)), said, as_json=False)
@@ -93,7 +91,7 @@ def _find(terminal: Terminal, folder: Path, *, overwrite: bool) -> TunedNetwork 
 def _train(
     terminal: Terminal, job: ExtractJob, folder: Path, tuning: FinetuneConfig, split: FitConfig
 ) -> TunedNetwork:
-    from pipeline.tuning_tables import describe_epoch, describe_layers
+    from pipeline.tuning_tables import describe_epoch, describe_kept, describe_layers
 
     with signals.hold():  # Keras must not be cut off while it loads
         from pipeline.stages.finetune import finetune
@@ -102,7 +100,9 @@ def _train(
         planned = plan(job, tuning)
     for note in planned.notes:
         terminal.note(note)
-    extraction = steps.run_extraction(terminal, planned.extraction)
+    if planned.cut:
+        terminal.note(describe_kept(planned.cut, planned.n_bytes))
+    extraction = steps.run_extraction(terminal, planned.extraction, for_training=bool(planned.cut))
     steps.check_finished(terminal, extraction)
 
     def tell(history: tuple[Epoch, ...]) -> None:
@@ -118,5 +118,6 @@ def _train(
             split,
             on_layers=lambda layers: terminal.note(describe_layers(layers)),
             on_epoch=tell,
+            on_note=terminal.note,
             on_progress=on_progress,
         )

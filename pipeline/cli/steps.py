@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,13 @@ SOME_SKIPPED = 4
 OUT_OF_TIME = 124  # as timeout(1) has it
 
 
-def run_extraction(terminal: Terminal, config: ExtractConfig) -> Extraction:
-    """Compute what a store lacks, or find it done."""
+def run_extraction(
+    terminal: Terminal, config: ExtractConfig, *, for_training: bool = False
+) -> Extraction:
+    """Compute what a store lacks, or find it done; see `ExtractJob` for `for_training`."""
     from pipeline.stages.extract import extract
 
-    job = prepare_job(terminal, config)
+    job = replace(prepare_job(terminal, config), for_training=for_training)
     with terminal.progress("Extracting") as on_progress:
         return extract(job, open_engine, on_progress=on_progress, on_note=terminal.note)
 

@@ -141,6 +141,8 @@ def _open_or_create(
                 copied = writer.provenance.get("copied_from", [])
                 new = [each for each in origin["copied_from"] if each not in copied]
                 writer.update_provenance({"copied_from": [*copied, *new]})
+            if not job.for_training:
+                writer.claim()
             return writer, sources
         remove(path)
     wanted = np.arange(len(job.manifest))
@@ -229,6 +231,7 @@ def _describe_origin(
         "engine": engine.name,
         "device": engine.device,
         "settings": _describe_settings(job),
+        **({"for_training": True} if job.for_training else {}),
         "copied_from": [
             {
                 "store": str(source.path.relative_to(job.config.cache_dir)),

@@ -38,6 +38,8 @@ class ExtractJob:
         Moment of `time.monotonic()` after which no further block is begun.
     fitting : int or None
         Batch size to try, since larger ones did not fit into the memory.
+    for_training : bool
+        Whether the values are wanted to train a network on, and not to fit on.
     """
 
     config: ExtractConfig
@@ -47,6 +49,7 @@ class ExtractJob:
     store: Path
     deadline: float = field(default=float("inf"))
     fitting: int | None = None
+    for_training: bool = False
 
     @property
     def geometries(self) -> tuple[Geometry, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
@@ -88,6 +89,48 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         return shuffle(self._source, self._rows, rng)
 
 
+def make_feeds(
+    source: Source,
+    uses: Mapping[str, NDArray[np.intp]],
+    labels: NDArray[np.int32],
+    *,
+    n_classes: int,
+    batch_size: int,
+    is_balanced: bool,
+    seed: int,
+    epoch: int,
+) -> dict[str, Feed]:
+    """Return the feed of each use of images; only those that train are shuffled and weighted.
+
+    Parameters
+    ----------
+    source : Source
+    uses : mapping of str to intp ndarray
+        Rows of the table: "train" and others.
+    labels : int32 ndarray of shape (n_samples,)
+        Of the table.
+    n_classes, batch_size : int
+    is_balanced : bool
+        Whether all classes count the same, whatever they have of images.
+    seed, epoch : int
+    """
+    weights = balance_classes(labels[uses["train"]], n_classes=n_classes) if is_balanced else None
+    return {
+        use: Feed(
+            source,
+            rows,
+            labels[rows],
+            n_classes=n_classes,
+            batch_size=batch_size,
+            class_weights=weights if use == "train" else None,
+            shuffled=use == "train",
+            seed=seed,
+            epoch=epoch,
+        )
+        for use, rows in uses.items()
+    }
+
+
 def shuffle(source: Source, rows: NDArray[np.intp], rng: np.random.Generator) -> NDArray[np.intp]:
     """Return rows in a random order that keeps those together that must be read together.
 
@@ -96,7 +139,7 @@ def shuffle(source: Source, rows: NDArray[np.intp], rng: np.random.Generator) ->
     pools = source.pools(rows)
     if len(pools) == 1:
         return rng.permutation(rows)
-    n_mixed: int = getattr(source, "blocks_at_once", 1)
+    n_mixed = source.blocks_at_once
     order = rng.permutation(len(pools))
     mixed = [
         rng.permutation(np.concatenate([pools[k] for k in order[first : first + n_mixed]]))

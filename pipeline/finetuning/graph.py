@@ -36,7 +36,7 @@ class Graph:
 
 def read_graph(model: keras.Model) -> Graph:
     """Return the graph of a functional model of which no operation is used twice."""
-    operations = sorted_operations(model)
+    operations = tuple(model.operations)
     place = {id(operation): k for k, operation in enumerate(operations)}
     parents = {}
     for k, operation in enumerate(operations):
@@ -45,11 +45,6 @@ def read_graph(model: keras.Model) -> Graph:
         # An input layer is said to take what it gives.
         parents[k] = tuple(place[id(maker)] for maker in makers if maker is not operation)
     return Graph(operations=operations, parents=parents)
-
-
-def sorted_operations(model: keras.Model) -> tuple[Any, ...]:
-    """Return the operations of a functional model, each after all that it takes."""
-    return tuple(model.operations)
 
 
 def find_cut(model: keras.Model, first: int) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ class TuningPlan:
     extraction : ExtractConfig
         What has to be extracted first: the output at the cut, or, for whole images, the transfer
         values, which tell the images that can be used.
+    n_bytes : int
+        What is kept at the cut of all images, before it is compressed; 0 for whole images.
     notes : tuple of str
     """
 
@@ -30,4 +32,5 @@ class TuningPlan:
     first: int
     cut: tuple[str, ...]
     extraction: ExtractConfig
+    n_bytes: int = 0
     notes: tuple[str, ...] = ()

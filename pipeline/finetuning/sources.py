@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.cache import StoredRows, stream_features
+from pipeline.cache import StoredRows, read_features
 from pipeline.errors import FinetuneError
 from pipeline.images import Geometry, read_batches
 from pipeline.records import Manifest, Status
@@ -22,6 +22,11 @@ class Source(Protocol):
 
     n_views: int
     """How many versions of each image there are: itself and, if there are two, its mirror image."""
+
+    @property
+    def blocks_at_once(self) -> int:
+        """How many of the `pools` may be mixed."""
+        ...
 
     def take(self, rows: NDArray[np.intp], view: NDArray[np.intp]) -> Arrays:
         """Return the inputs of a network for some rows of the table, each in one of its views."""
@@ -61,7 +66,7 @@ class KeptMaps:
                 f"{store} has {self._stored.width:,} values a row, expected {width:,} at the cut. "
                 "Run finetune again with --overwrite."
             )
-        self._values = _read_all(store, len(self._rows), width) if in_memory else None
+        self._values = read_features(store).features if in_memory else None
 
     def take(self, rows: NDArray[np.intp], view: NDArray[np.intp]) -> Arrays:
         """Return the maps, float32 (b, h, w, c) of each layer."""
@@ -89,15 +94,8 @@ class KeptMaps:
         return max(2, self.POOL_BYTES // block_bytes)
 
 
-def _read_all(store: Path, n_rows: int, width: int) -> NDArray[np.float32]:
-    values = np.empty((n_rows, width), np.float32)
-    for rows, block in stream_features(store):
-        values[rows] = block
-    return values
-
-
 class Photos:
-    """Whole images, decoded anew for every batch exactly as extract does.
+    """Whole images, decoded anew for every batch as extract decodes them.
 
     Parameters
     ----------
@@ -110,6 +108,7 @@ class Photos:
     """
 
     n_views = 1
+    blocks_at_once = 1
 
     def __init__(
         self, manifest: Manifest, rows: NDArray[np.int64], geometry: Geometry, *, workers: int

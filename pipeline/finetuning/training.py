@@ -62,7 +62,7 @@ def train(
         The former must begin with the epoch that follows `state`.
     config : FinetuneConfig
     state : TrainingState or None
-        What to go on from, from `resume`.
+        What to go on from, from `load_state`.
     work : Path
         Where the state is kept after each epoch.
     identity : mapping
@@ -94,7 +94,8 @@ def train(
     if not is_over(history, config):
         callbacks = [keeper]
         if config.tensorboard is not None:
-            callbacks.append(keras.callbacks.TensorBoard(str(config.tensorboard)))
+            logs = str(config.tensorboard)
+            callbacks.append(keras.callbacks.TensorBoard(logs, write_graph=False))
         model.fit(
             train_feed,
             validation_data=validation_feed,

@@ -4,10 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.records import SampleTable
+from pipeline.records import SampleTable, printable
 from pipeline.splits import Partition
 
 _USED = ("train", "validation")
+
+
+def describe_unknown(name: str) -> str:
+    """Say that nobody knows which images trained a network.
+
+    Parameters
+    ----------
+    name : str
+        Of the weights file.
+    """
+    return (
+        f"The weights are from a file, {printable(name)}, and which images they were trained on is "
+        "not known here (for those that finetune made its folder would have to be in the cache): "
+        "if test images were among them, the accuracy flatters."
+    )
 
 
 def describe_tuning(
@@ -31,8 +46,9 @@ def describe_tuning(
         were = "image was" if n_used == 1 else "images were"
         return (
             f"{n_used:,} of the {n_test:,} test {were} among those that the network was trained "
-            "on or its best epoch chosen by: the accuracy flatters. Fit with the --split, "
-            "--test-size, --group-by and --seed that finetune was given.",
+            "on or its best epoch chosen by: the accuracy flatters. Either --split, --test-size, "
+            "--group-by, --shots or --seed differ from those that finetune was given, or the data "
+            "set's own test images are copies of its training images.",
         )
     return (
         f"The network was trained on images of this kind; none of the {n_test:,} test images was "

@@ -28,10 +28,13 @@ def draw_training(evidence: Evidence) -> dict[str, tuple[plots.Figure, str]]:
     if tuned is None:
         return {}
     best = tuned.history[tuned.best_epoch - 1]
-    trained = sum(layer.n_parameters for layer in tuned.layers if layer.trains)
+    trained = [layer for layer in tuned.layers if layer.trains]
+    n_trained = sum(layer.n_parameters for layer in trained)
+    n_all = sum(layer.n_parameters for layer in tuned.layers)
     alt = (
-        f"Loss and accuracy by epoch while {trained:,} parameters of the network were trained on "
-        f"{tuned.n_train:,} images. Epoch {tuned.best_epoch} was taken, with "
+        f"Loss and accuracy by epoch while the layers from {trained[0].name} on, {n_trained:,} of "
+        f"{n_all:,} parameters, were trained on {tuned.n_train:,} images. Epoch "
+        f"{tuned.best_epoch} was taken, with "
         f"{100 * best.validation_accuracy:.1f} % of {tuned.n_validation:,} validation images right."
     )
     return {"finetuning": (plots.draw_training(tuned.history, best_epoch=tuned.best_epoch), alt)}

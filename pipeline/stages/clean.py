@@ -41,6 +41,7 @@ from pipeline.datasets.hash_index import index_path
 from pipeline.durable import remove
 from pipeline.errors import CacheError, CacheLockedError
 from pipeline.invocation import extract_command
+from pipeline.tuned import find_trainings_left, remove_training_left
 
 # An index is written, and a network converted, without a lock, in far less time.
 SECONDS_TO_WRITE_AN_INDEX = SECONDS_TO_CONVERT = 3600
@@ -143,6 +144,7 @@ def _clean_folder(folder: Path, cleaning: Cleaning, *, superseded: bool) -> None
         _clean_leftovers(store, list(group), cleaning)
     for fits in sorted(folder.glob("[!.]*.fits")):
         _clean_fits(fits, cleaning)
+    _clean_trainings(folder, cleaning)
     stores = sorted(path for path in folder.glob("[!.]*.zarr"))
     outlines = [outline for path in stores if (outline := _read(path, cleaning)) is not None]
     if superseded:
@@ -204,6 +206,24 @@ def _clean_fits(fits: Path, cleaning: Cleaning) -> None:
     store = fits.with_suffix(".zarr")
     if count_fits(store) and not store.exists():
         cleaning.keep(fits, "fits on a store that is gone: they predict all the same")
+
+
+def _clean_trainings(folder: Path, cleaning: Cleaning) -> None:
+    for left in find_trainings_left(folder):
+        if left.n_epochs:
+            epochs = "1 epoch" if left.n_epochs == 1 else f"{left.n_epochs:,} epochs"
+            why = f"{epochs} done; the same finetune command goes on, or delete the folder"
+            cleaning.keep(left.path, why)
+            continue
+        why = "left by a training that ended, or hardly began"
+        removed = Removed(path=left.path, n_bytes=count_bytes(left.path), why=why)
+        if not cleaning.dry_run:
+            try:
+                remove_training_left(left)
+            except CacheLockedError as exc:
+                cleaning.keep(left.path, str(exc))
+                continue
+        cleaning.removed.append(removed)
 
 
 def _read(path: Path, cleaning: Cleaning) -> Outline | None:

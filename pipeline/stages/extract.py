@@ -19,6 +19,7 @@ from pipeline.backbones.engine import Engine, Images
 from pipeline.backbones.precision import resolve_precision
 from pipeline.cache import (
     RowStates,
+    StoreWriter,
     count_oddities,
     count_skipped,
     lock_store,
@@ -90,6 +91,9 @@ def extract(
             if was_killed(job.store):
                 with lock_store(job.store):
                     pass  # taking it mends what is to be mended
+            if done.info.provenance.get("for_training") and not job.for_training:
+                with lock_store(job.store):
+                    StoreWriter(job.store, job.recipe).claim()
         mark_used(job.store)
         return _describe(job, done)
     if on_note:

@@ -21,7 +21,7 @@ from pipeline.config import FinetuneConfig, FitConfig
 from pipeline.errors import FinetuneError
 from pipeline.extraction.job import ExtractJob
 from pipeline.finetuning.exporting import pack_weights
-from pipeline.finetuning.feeding import Feed, balance_classes
+from pipeline.finetuning.feeding import Feed, make_feeds
 from pipeline.finetuning.holding_out import hold_out
 from pipeline.finetuning.network import Trainee, compile_trainee, make_trainee
 from pipeline.finetuning.plans import TuningPlan
@@ -36,6 +36,7 @@ from pipeline.streaming import needs_streaming
 from pipeline.tuned import (
     CURVES,
     clear_state,
+    count_epochs,
     images_csv,
     load_state,
     lock_tuned,
@@ -76,6 +77,7 @@ def finetune(
     *,
     on_layers: OnLayers | None = None,
     on_epoch: OnEpoch | None = None,
+    on_note: Callable[[str], None] | None = None,
     on_progress: OnProgress | None = None,
 ) -> TunedNetwork:
     """Train a network, or go on where a training was stopped, and keep what comes of it.
@@ -97,6 +99,8 @@ def finetune(
         Called with all layers that have weights, before the first epoch.
     on_epoch : callable, optional
         Called with all epochs so far after each, and before the first if there are some already.
+    on_note : callable, optional
+        Called with a sentence if what an earlier run kept cannot be gone on from.
     on_progress : callable, optional
         Called with (batches done, batches of all epochs).
 
@@ -138,7 +142,7 @@ def finetune(
         trainee = _build(task)
         if on_layers is not None:
             on_layers(trainee.layers)
-        feeds, history = _train(task, trainee, on_epoch, on_progress)
+        feeds, history = _train(task, trainee, on_epoch, on_note, on_progress)
         return _keep(task, trainee, feeds["test"], history)
 
 
@@ -162,7 +166,11 @@ def _build(task: _Task) -> Trainee:
 
 
 def _train(
-    task: _Task, trainee: Trainee, on_epoch: OnEpoch | None, on_progress: OnProgress | None
+    task: _Task,
+    trainee: Trainee,
+    on_epoch: OnEpoch | None,
+    on_note: Callable[[str], None] | None,
+    on_progress: OnProgress | None,
 ) -> tuple[dict[str, Feed], tuple[Epoch, ...]]:
     """Train what is not trained yet; the network then has the weights of the best epoch."""
     work = work_path(task.folder)
@@ -174,7 +182,22 @@ def _train(
     state = load_state(work, identity)
     if state is not None and on_epoch is not None:
         on_epoch(state.history)
-    feeds = _make_feeds(task, trainee, epoch=0 if state is None else len(state.history))
+    n_lost = count_epochs(work) if state is None else 0
+    if n_lost and on_note is not None:
+        on_note(
+            f"What was kept after epoch {n_lost} is damaged, or by other versions of the "
+            "libraries: the training begins anew."
+        )
+    feeds = make_feeds(
+        _open_source(task, trainee),
+        task.uses,
+        task.table.labels,
+        n_classes=len(task.table.class_names),
+        batch_size=task.config.batch_size,
+        is_balanced=task.split_config.class_weight is not None,
+        seed=task.split_config.seed,
+        epoch=0 if state is None else len(state.history),
+    )
     n_steps = task.config.epochs * len(feeds["train"])
     compile_trainee(trainee.model, task.config, n_steps=n_steps, on_gpu=task.device != "cpu")
     kept = train(
@@ -189,28 +212,6 @@ def _train(
         on_progress=on_progress,
     )
     return feeds, kept.history
-
-
-def _make_feeds(task: _Task, trainee: Trainee, *, epoch: int) -> dict[str, Feed]:
-    source, n_classes = _open_source(task, trainee), len(task.table.class_names)
-    labels = task.table.labels
-    weights = None
-    if task.split_config.class_weight is not None:
-        weights = balance_classes(labels[task.uses["train"]], n_classes=n_classes)
-    return {
-        use: Feed(
-            source,
-            rows,
-            labels[rows],
-            n_classes=n_classes,
-            batch_size=task.config.batch_size,
-            class_weights=weights if use == "train" else None,
-            shuffled=use == "train",
-            seed=task.split_config.seed,
-            epoch=epoch,
-        )
-        for use, rows in task.uses.items()
-    }
 
 
 def _open_source(task: _Task, trainee: Trainee) -> Source:

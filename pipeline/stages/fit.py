@@ -17,9 +17,10 @@ from pipeline import artifacts
 from pipeline.cache import check_unchanged, read_features, read_samples, stream_features
 from pipeline.config import FitConfig, Gates
 from pipeline.errors import ClassifierError, FinetuneError
-from pipeline.finetuning.origin import find_origin
+from pipeline.finetuning.origin import find_origin, find_weights_file
 from pipeline.fitting.in_memory import FittedTable, fit_table
 from pipeline.fitting.streamed import fit_blocks
+from pipeline.fitting.tuning_notes import describe_unknown
 from pipeline.grouping import group_table
 from pipeline.images import colour_histograms
 from pipeline.machine import count_cores, free_memory
@@ -148,7 +149,8 @@ def _read_uses(store: Path, samples: SampleTable) -> tuple[tuple[str, ...], dict
     """Return what the images of a network that was trained here were used for, or why not."""
     folder = find_origin(store, samples.recipe)
     if folder is None:
-        return (), {}
+        file = find_weights_file(store)
+        return (() if file is None else (describe_unknown(file.name),)), {}
     try:
         return (), read_image_uses(folder)
     except FinetuneError as exc:

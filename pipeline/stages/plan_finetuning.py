@@ -6,6 +6,8 @@ import shutil
 from dataclasses import replace
 from math import prod
 
+import numpy as np
+
 from pipeline.backbones.engines import choose_device
 from pipeline.backbones.headless import build_bare
 from pipeline.config import FinetuneConfig
@@ -15,8 +17,6 @@ from pipeline.finetuning.choosing import find_first
 from pipeline.finetuning.graph import find_cut
 from pipeline.finetuning.plans import TuningPlan
 from pipeline.finetuning.training import check_tensorboard
-
-FLOAT32_BYTES = 4
 
 
 def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
@@ -45,7 +45,8 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
         return whole
     n_views = 2 if "hflip" in config.augment else 1
     width = sum(prod(bare.get_layer(name).output.shape[1:]) for name in cut) * n_views
-    obstacle = _find_obstacle(job, cut, width)
+    n_bytes = len(job.manifest) * width * np.dtype(job.config.dtype).itemsize
+    obstacle = _find_obstacle(job, cut, width, n_bytes)
     if obstacle:
         if config.cache_frozen:
             raise ConfigError(f"--cache-frozen: {obstacle} Leave it out.")
@@ -58,15 +59,14 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
         augment="hflip" if n_views == 2 else "none",
         views=n_views,
     )
-    return replace(whole, cut=cut, extraction=frozen)
+    return replace(whole, cut=cut, extraction=frozen, n_bytes=n_bytes)
 
 
-def _find_obstacle(job: ExtractJob, cut: tuple[str, ...], width: int) -> str:
+def _find_obstacle(job: ExtractJob, cut: tuple[str, ...], width: int, n_bytes: int) -> str:
     """Return why nothing can be kept of the frozen part; empty if it can."""
     if not cut:
         return "no layer before those that train is one that all of them depend on alone."
     folder = next(path for path in job.store.absolute().parents if path.exists())
-    n_bytes = len(job.manifest) * width * FLOAT32_BYTES
     free = shutil.disk_usage(folder).free
     if n_bytes > free:
         return (

@@ -157,6 +157,8 @@ def tell_apart(recipe: Mapping[str, Any], provenance: Mapping[str, Any]) -> tupl
         words.append(f"kept as {recipe['dtype']}")
     if settings.get("limit"):
         words.append(f"limit {settings['limit']}")
+    if provenance.get("for_training"):
+        words.append("made for finetune")
     return tuple(words)
 
 

@@ -19,20 +19,25 @@ from pipeline.tuned.folder import (
     tuned_path,
     work_path,
 )
+from pipeline.tuned.leftovers import TrainingLeft, find_trainings_left, remove_training_left
 from pipeline.tuned.reading import find_tuned, read_image_uses, read_tuned, weights_path
-from pipeline.tuned.state import TrainingState, clear_state, load_state, save_state
+from pipeline.tuned.state import TrainingState, clear_state, count_epochs, load_state, save_state
 from pipeline.tuned.writing import images_csv, save_tuned
 
 __all__ = [
     "CURVES",
+    "TrainingLeft",
     "TrainingState",
     "clear_state",
+    "count_epochs",
+    "find_trainings_left",
     "find_tuned",
     "images_csv",
     "load_state",
     "lock_tuned",
     "read_image_uses",
     "read_tuned",
+    "remove_training_left",
     "save_state",
     "save_tuned",
     "settings_of_split",

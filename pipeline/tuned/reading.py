@@ -16,6 +16,8 @@ from pipeline.tuned.folder import IMAGES, INFO, WEIGHTS
 from pipeline.tuned.writing import FORMAT, FORMAT_VERSION
 
 _REDO_HINT = "Run finetune again with --overwrite."
+# Copies stay together where a split is drawn, but not where the data set gives one.
+_USES = ("train", "validation", "test", "unused")
 _GLOB = f"*.finetune-*/{INFO}"
 
 
@@ -67,7 +69,9 @@ def find_tuned(weights_sha256: str, *, near: Path, cache_dir: Path) -> Path | No
 
 
 def read_image_uses(folder: Path) -> dict[bytes, str]:
-    """Return, by SHA-256, what each image was used for: "train", "validation" or "test".
+    """Return, by SHA-256, what each image was used for; see `images_csv`.
+
+    Copies may have been used for different things: then it is what counts most against a test.
 
     Raises
     ------
@@ -80,7 +84,11 @@ def read_image_uses(folder: Path) -> dict[bytes, str]:
         raise FinetuneError(f"{folder / INFO} cannot be read: {exc}. {_REDO_HINT}") from exc
     content = _read_vouched(folder / IMAGES, str(info["files"].get(IMAGES)))
     lines = csv.DictReader(io.StringIO(content.decode("utf-8", "surrogateescape"), newline=""))
-    return {bytes.fromhex(line["sha256"]): line["use"] for line in lines}
+    uses: dict[bytes, str] = {}
+    for line in lines:
+        digest = bytes.fromhex(line["sha256"])
+        uses[digest] = min(line["use"], uses.get(digest, line["use"]), key=_USES.index)
+    return uses
 
 
 def _list_all(cache_dir: Path) -> Iterator[Path]:

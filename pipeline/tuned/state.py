@@ -22,7 +22,7 @@ from pipeline.durable import remove, write_file
 from pipeline.records import Epoch, hash_json
 
 Arrays: TypeAlias = Sequence[NDArray[Any]]
-_STATE = "state.json"
+STATE = "state.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,7 +83,7 @@ def save_state(
         "last": {"name": name, "sha256": digest},
         "best": best,
     }
-    write_file(work / _STATE, json.dumps(fields, indent=1).encode())
+    write_file(work / STATE, json.dumps(fields, indent=1).encode())
     for path in work.glob("epoch-*.npz"):
         if path.name not in (name, best["name"]):
             with suppress(OSError):  # it is in nobody's way
@@ -109,6 +109,14 @@ def load_state(work: Path, identity: Mapping[str, Any]) -> TrainingState | None:
     return TrainingState(history=history, last=last, best=best)
 
 
+def count_epochs(work: Path) -> int:
+    """Return how many epochs of an unfinished training were kept, usable or not; 0 if unknown."""
+    try:
+        return len(json.loads((work / STATE).read_bytes())["history"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def clear_state(work: Path) -> None:
     """Remove what a training would go on from."""
     if work.exists():
@@ -117,7 +125,7 @@ def clear_state(work: Path) -> None:
 
 def _read(work: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     try:
-        fields: dict[str, Any] = json.loads((work / _STATE).read_bytes())
+        fields: dict[str, Any] = json.loads((work / STATE).read_bytes())
         return fields if fields["identity"] == hash_json(identity) else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

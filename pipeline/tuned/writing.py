@@ -81,7 +81,7 @@ def images_csv(
     paths : sequence of str
     sha256 : uint8 ndarray of shape (n_images, 32)
     rows : mapping of str to intp ndarray
-        What rows of them were used for: "train", "validation", "test".
+        What rows of them were used for: "train", "validation", "test", or "unused".
     """
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")

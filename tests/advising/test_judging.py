@@ -61,6 +61,13 @@ def test_nothing_is_said_of_images_that_were_too_few_to_try():
     assert "3 usable training images are too few" in list(say_why(make_counts(), probed))[1]
 
 
+def test_all_of_a_few_images_is_not_nearly_all():
+    probed = make_probed(1.0, 0.9)
+    surely = replace(probed.late, low=0.98)
+    assert has_little_to_gain(replace(probed, late=surely))
+    assert not has_little_to_gain(replace(probed, late=replace(surely, low=0.94)))
+
+
 def test_the_difference_is_said_from_the_better_layers_side():
     assert "+10.0 points [+7.0, +13.0]" in list(say_why(make_counts(), make_probed(0.9, 0.8)))[1]
     assert "+10.0 points [+7.0, +13.0]" in list(say_why(make_counts(), make_probed(0.8, 0.9)))[1]

@@ -2,7 +2,7 @@ import numpy as np
 
 from pipeline.config import FitConfig
 from pipeline.fitting.in_memory import fit_table
-from pipeline.fitting.tuning_notes import describe_tuning
+from pipeline.fitting.tuning_notes import describe_tuning, describe_unknown
 from pipeline.splits import split_rows
 from tests.feature_tables import make_table
 
@@ -31,6 +31,11 @@ def test_test_images_that_trained_or_validated_are_counted():
 def test_none_of_them_did_is_said_too():
     (note,) = describe_tuning(TABLE, PART, uses_of(train=PART.train, test=PART.test))
     assert f"none of the {len(PART.test)} test images was among them" in note
+
+
+def test_of_weights_from_elsewhere_it_is_said_that_nobody_knows():
+    assert "not known here" in describe_unknown("mine.h5")
+    assert "a\\x1b.h5" in describe_unknown("a\x1b.h5")
 
 
 def test_a_fit_has_the_note():

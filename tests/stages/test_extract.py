@@ -18,6 +18,7 @@ from pipeline.config import ExtractConfig
 from pipeline.errors import (
     CacheError,
     CacheLockedError,
+    CacheNotFoundError,
     ConfigError,
     EmptyDatasetError,
     OutOfMemoryError,
@@ -26,6 +27,7 @@ from pipeline.extraction import ledger
 from pipeline.extraction.preparing import prepare
 from pipeline.records import Split
 from pipeline.stages.extract import estimate, extract
+from pipeline.stages.stores import list_cache
 from tests.conftest import MeanColourEngine, save_photo
 
 
@@ -56,6 +58,33 @@ class TestExtract:
         assert [path.split("/")[0] for path in table.paths] == [
             table.class_names[label] for label in table.labels
         ]
+
+    def test_what_is_only_trained_on_is_not_found_before_somebody_asks_for_it(
+        self, photos, tmp_path, engine
+    ):
+        config = make_config(photos, tmp_path)
+
+        def train_on(config):
+            return extract(replace(prepare(config), for_training=True), lambda job: engine).store
+
+        store = train_on(config)
+        with pytest.raises(CacheNotFoundError, match="No finished extraction"):
+            cache.find_store(tmp_path / "cache")
+        assert "made for finetune" in list_cache(tmp_path / "cache")[0].unlike
+        assert extract(prepare(config), no_engine).store == store
+        assert cache.find_store(tmp_path / "cache") == store
+        assert train_on(config) == store  # whoever asked for it still finds it
+        assert cache.find_store(tmp_path / "cache") == store
+
+    def test_one_that_was_begun_to_train_on_and_ended_otherwise_is_found(
+        self, photos, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(layout, "block_length", lambda row_bytes: 4)
+        config = make_config(photos, tmp_path)
+        job = replace(prepare(config), for_training=True, deadline=0.0)
+        extract(job, lambda job: MeanColourEngine())
+        run(config, MeanColourEngine())
+        assert cache.find_store(tmp_path / "cache") == job.store
 
     def test_the_batch_size_does_not_matter(self, photos, tmp_path):
         tables = [

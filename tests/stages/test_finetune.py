@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,7 @@ from pipeline.stages.plan_finetuning import plan
 from pipeline.tuned import (
     lock_tuned,
     read_image_uses,
+    save_state,
     settings_of_tuning,
     tuned_path,
     weights_path,
@@ -153,10 +155,38 @@ class TestFinetune:
         notes = fit(store, replace(SPLIT, seed=1)).report.notes
         assert any("among those that the network was trained on" in note for note in notes)
 
+    def test_one_on_weights_whose_origin_is_gone_says_that_nobody_knows(
+        self, cached, fitted, tmp_path
+    ):
+        (folder, _, _), (store, _) = cached, fitted
+        elsewhere = tmp_path / "cache" / "photos" / store.name  # no other training lies there
+        shutil.copytree(store, elsewhere)
+        away = folder.with_name("away")
+        folder.rename(away)
+        try:
+            notes = fit(elsewhere, replace(SPLIT, C=2.0)).report.notes
+        finally:
+            away.rename(folder)
+        assert "weights.weights.h5, and which images they were trained on is not" in " ".join(notes)
+
+    def test_what_was_kept_and_cannot_be_gone_on_from_is_told(self, place, cached):
+        config, said = FinetuneConfig(**{**SAME, "epochs": 1}), []
+        job = prepare(settle(place))
+        planned = plan(job, config)
+        settings = settings_of_tuning(config, SPLIT)
+        target = tuned_path(job.store, key=job.recipe.key, settings=settings)
+        arrays, epoch = [np.zeros(1)], cached[1].history[0]
+        save_state(work_path(target), {"versions": "older"}, [epoch], arrays, is_best=True)
+        store = extract(prepare(planned.extraction), open_engine).store
+        finetune(job, planned, store, target, config, SPLIT, on_note=said.append)
+        assert len(said) == 1
+        assert "after epoch 1 is damaged, or by other versions" in said[0]
+
     def test_its_curves_are_drawn_for_the_page_of_the_fit(self, fitted):
         _, result = fitted
         drawn = draw_training(read_evidence(result.folder))
         assert list(drawn) == ["finetuning"]
+        assert "the layers from block7a_expand_conv on" in drawn["finetuning"][1]
         assert "validation images right" in drawn["finetuning"][1]
 
     def test_a_fit_on_other_weights_has_none(self, place, uncached):

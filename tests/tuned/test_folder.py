@@ -145,3 +145,10 @@ def test_no_room_leaves_nothing(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"):
         save_tuned(folder, make_tuned(), weights=b"", images=b"", drawn={})
     assert list(tmp_path.rglob("*.partial")) == []
+
+
+def test_of_a_copy_that_trained_and_tests_it_is_known_that_it_trained(tmp_path):
+    """A data set's own test images may be copies of its training images."""
+    sha256 = np.zeros((3, 32), np.uint8)
+    folder, _ = save(tmp_path, sha256=sha256, uses=("train", "test", "unused"))
+    assert read_image_uses(folder) == {bytes(32): "train"}
