@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -49,6 +49,8 @@ class CheckRows:
         RGB, 0-255, as large as `predict` resizes them; empty if they were not read.
     in_full : tuple of (uint8 ndarray of shape (H, W, 3) or None)
         The whole image where `predict` shrinks it while it decodes it.
+    tolerance : float
+        How far a probability may be off.
     """
 
     paths: tuple[str, ...]
@@ -57,10 +59,16 @@ class CheckRows:
     expected: NDArray[np.floating[Any]]
     images: tuple[Pixels, ...]
     in_full: tuple[Pixels | None, ...]
+    tolerance: float = TOLERANCE
 
 
 def read_check_rows(
-    model: LoadedModel, store: Path | None, score: Score, geometries: Sequence[Geometry]
+    model: LoadedModel,
+    store: Path | None,
+    score: Score,
+    geometries: Sequence[Geometry],
+    *,
+    tolerance: float = TOLERANCE,
 ) -> CheckRows:
     """Choose images of the store that a fit was made on, spread over its classes.
 
@@ -74,6 +82,8 @@ def read_check_rows(
     geometries : sequence of Geometry
         How images become what the network takes. With none, only the values are read; otherwise
         images that are gone or changed are passed over for others.
+    tolerance : float
+        How far a probability may be off, 0-1.
 
     Raises
     ------
@@ -93,14 +103,15 @@ def read_check_rows(
         )
     candidates = _spread(stored.labels, np.flatnonzero(stored.usable))
     if not geometries:
-        return _gather(stored, model, score, [(row, None, None) for row in candidates])
+        values_only = [(row, None, None) for row in candidates]
+        return replace(_gather(stored, model, score, values_only), tolerance=tolerance)
     found = list(islice(_read_images(stored, geometries, candidates), N_IMAGES))
     if not found:
         raise PipelineError(
             f"The images of {store} are not in {stored.about.root} any more, or were changed, so "
             f"that there is nothing to check the file with. {_UNCHECKED}"
         )
-    return _gather(stored, model, score, found)
+    return replace(_gather(stored, model, score, found), tolerance=tolerance)
 
 
 def _spread(labels: NDArray[np.int32], rows: NDArray[np.intp]) -> list[int]:
@@ -174,7 +185,7 @@ def check_answers(
     Raises
     ------
     PipelineError
-        If a label is another one, or a probability differs by more than `TOLERANCE`.
+        If a label is another one, or a probability differs by more than `rows.tolerance`.
     """
     differences, in_full = [], []
     for number, image in enumerate(rows.images):
@@ -208,12 +219,12 @@ def compare(
     expected = rows.expected[number]
     difference = _measure(answered, expected)
     same = answered.shape == expected.shape and answered.argmax() == expected.argmax()
-    if same and difference <= TOLERANCE:
+    if same and difference <= rows.tolerance:
         return difference
     words = (
-        f"its probabilities differ by up to {difference:.2g}, more than {TOLERANCE:g}"
+        f"its answers differ by up to {difference:.2g}, more than {rows.tolerance:g}"
         if same
-        else f"it answers with another class (probabilities differ by up to {difference:.2g})"
+        else f"it answers with another class (its answers differ by up to {difference:.2g})"
     )
     raise PipelineError(
         f"The file was removed: on {rows.paths[number]}, compared with predict, {words}. {hint}"
@@ -237,5 +248,5 @@ def sum_up(rows: CheckRows, differences: Sequence[float], in_full: Sequence[floa
         n_shrunk=len(in_full),
         largest=max(differences),
         largest_in_full=max(in_full, default=None),
-        tolerance=TOLERANCE,
+        tolerance=rows.tolerance,
     )

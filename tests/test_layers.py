@@ -14,7 +14,7 @@ LAYERS = (
         *("datasets", "images", "backbones", "cache", "splits", "classifiers", "metrics"),
         *("predictions", "artifacts", "plots", "printing", "sheets", "options", "console"),
         *("invocation", "exporting", "streaming", "twins", "label_errors", "learning_curve"),
-        *("page", "projection", "activation", "tuned", "model_card"),
+        *("page", "projection", "activation", "tuned", "model_card", "model_places"),
     ),
     ("extraction", "ranking", "grouping", "finetuning", "fitting", "self_check"),
     ("showing", "predicting", "doubting", "advising"),

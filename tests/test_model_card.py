@@ -65,7 +65,14 @@ def test_it_says_how_each_format_is_loaded(name):
 
 
 def test_scores_are_not_called_probabilities():
-    assert "which is no probability" in card(output="scores")
+    text = card(output="scores")
+    assert "which is no probability" in text
+    assert "scores differed by 3.3e-05 at most" in text
+    assert "probabilities differed" not in text
+
+
+def test_it_says_what_kind_of_file_it_is():
+    assert "Format onnx, 13.6 MB." in card(facts=replace(FACTS, n_bytes=13_571_116))
 
 
 def test_weights_say_where_their_licence_is():

@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.conftest import TINTS, save_photo
 from tests.test_cli import run
@@ -36,7 +37,15 @@ def folder(tmp_path_factory) -> Path:
         for i in range(12):
             photo = root / "photos" / name / f"{name}{i // 2}_{i}.jpg"
             save_photo(photo, seed=100 * k + i, tint=tint)
+            enlarge(photo)
     return root
+
+
+def enlarge(photo: Path) -> None:
+    """Make a photo of a size that photos have: larger than what the network takes."""
+    with Image.open(photo) as small:
+        large = small.resize((320, 240), Image.Resampling.BICUBIC)
+    large.save(photo, format="JPEG", quality=95)
 
 
 @pytest.mark.parametrize("line", dict.fromkeys(shown_commands()))

@@ -8,6 +8,10 @@ point and float32 round a half to different sides.
 Sizes are counted from tensors (a cumulative sum of ones): that way one graph serves every size in
 Keras's own format, ONNX, OpenVINO and TensorFlow Lite alike, with no operation of our own in it.
 
+Places are whole numbers, int32, until they have become distances of a few pixels: a runtime that
+computes in bfloat16 or float16 by itself rounds the weights then, as it does all of the network,
+and not the places, of which neither type could tell one from the next.
+
 References
 ----------
 Pillow, src/libImaging/Resample.c: the filters, their windows, and the 22 bits of its coefficients.
@@ -17,6 +21,7 @@ https://github.com/python-pillow/Pillow/pull/9549 for the order of the passes si
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -28,11 +33,12 @@ from pipeline.records import BackboneRecipe
 _FILTERS = ("bicubic", "bilinear")
 _BICUBIC_A = -0.5
 _ONE = 2.0**22
+_MOST_PARTS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Axis:
-    """One axis of the image and of the result: scalars of the graph, or plain numbers.
+    """One axis of the image and of the result: int32 scalars of the graph, or plain integers.
 
     Attributes
     ----------
@@ -40,8 +46,10 @@ class _Axis:
         0, 1, … of the image's pixels.
     length : KerasTensor
         Pixels of the image.
-    start, extent : KerasTensor or float
-        Of the part that is taken, in pixels.
+    spare, extent : KerasTensor or int
+        What is left out on both sides together, and what is taken, in parts of a pixel.
+    parts : int
+        Of a pixel, in which these two are counted.
     n_filled : KerasTensor or int
         Pixels of the result that the part becomes.
     n_before : KerasTensor or int
@@ -50,8 +58,9 @@ class _Axis:
 
     positions: Any
     length: Any
-    start: Any
+    spare: Any
     extent: Any
+    parts: int
     n_filled: Any
     n_before: Any
 
@@ -113,27 +122,29 @@ def _lay_out(images: Any, recipe: BackboneRecipe) -> tuple[_Axis, _Axis]:
     """Return what becomes of the rows and of the columns; see `images.Geometry`."""
     ops = keras.ops
     places = [_count(images[0, :, 0, 0]), _count(images[0, 0, :, 0])]
-    lengths = [ops.max(place) + 1.0 for place in places]
-    starts, extents = [0.0, 0.0], lengths
+    lengths = [place[-1] + 1 for place in places]
+    spares, extents, parts = [0, 0], lengths, 1
     filled: list[Any] = [recipe.input_size] * 2
     before: list[Any] = [0, 0]
     if recipe.resize == "crop":
-        extent = ops.minimum(*lengths) * recipe.crop_fraction
-        extents = [extent, extent]
-        starts = [(length - extent) / 2.0 for length in lengths]
+        share = Fraction(recipe.crop_fraction).limit_denominator(_MOST_PARTS)
+        parts = share.denominator
+        extents = [ops.minimum(*lengths) * share.numerator] * 2
+        spares = [length * parts - extents[0] for length in lengths]
     if recipe.resize == "pad":
         longest = ops.maximum(*lengths)
-        # A half goes to the even side, here as in Python.
-        filled = [
-            ops.maximum(ops.round(length * recipe.input_size / longest), 1.0) for length in lengths
-        ]
-        before = [ops.round((recipe.input_size - n) / 2.0) for n in filled]
+        filled = [_fill(length, longest, recipe.input_size) for length in lengths]
+        middles = np.array(
+            [round((recipe.input_size - n) / 2) for n in range(recipe.input_size + 1)]
+        )
+        before = [ops.take(middles.astype("int32"), n) for n in filled]
     rows, columns = (
         _Axis(
             positions=places[i],
             length=lengths[i],
-            start=starts[i],
+            spare=spares[i],
             extent=extents[i],
+            parts=parts,
             n_filled=filled[i],
             n_before=before[i],
         )
@@ -143,23 +154,37 @@ def _lay_out(images: Any, recipe: BackboneRecipe) -> tuple[_Axis, _Axis]:
 
 
 def _count(line: Any) -> Any:
-    """Return 0, 1, 2, … as float32, as many as there are pixels in a line."""
-    return keras.ops.cumsum(keras.ops.ones_like(line, dtype="float32")) - 1.0
+    """Return 0, 1, 2, … as int32, as many as there are pixels in a line."""
+    return keras.ops.cumsum(keras.ops.ones_like(line, dtype="int32")) - 1
+
+
+def _fill(length: Any, longest: Any, side: int) -> Any:
+    """Return ``max(1, round(length / longest * side))``, a half to the even side as in Python.
+
+    The numbers n from 2 on are counted of which n - 1/2 is not too large.
+    """
+    ops = keras.ops
+    number = np.arange(2, side + 1, dtype="int32")
+    even = 1 - number % 2
+    fits = longest * (2 * number - 1) < 2 * side * length + even
+    return ops.sum(ops.cast(fits, "int32")) + 1
 
 
 def _weigh(axis: _Axis, side: int, interpolation: str) -> Any:
     """Return how much each pixel of the image counts for each of the result, (side, n_pixels).
 
-    Places are multiples of half a pixel of the image times one of the result: counted in these, all
-    are whole numbers, which float32 holds exactly for images of up to 10,000 pixels a side.
+    Counted in halves of a part of a pixel of the image, times pixels of the result, all places are
+    whole numbers. int32 holds them for images of up to four million pixels a side.
     """
     ops = keras.ops
-    number = np.arange(side, dtype="float32")[:, None]
+    number = np.arange(side, dtype="int32")[:, None]
     n = axis.n_filled
-    centre = 2.0 * n * axis.start + axis.extent * (1.0 - 2.0 * (axis.n_before - number))
-    apart = ops.abs((2.0 * axis.positions[None, :] + 1.0) * n - centre)
+    centre = axis.spare * n + axis.extent * (1 - 2 * (axis.n_before - number))
+    apart = ops.abs((2 * axis.positions[None, :] + 1) * (n * axis.parts) - centre)
+    reach = 2 * ops.maximum(axis.extent, n * axis.parts)
     # Where it shrinks, the filter widens. Beyond its support, which is Pillow's window, it is 0.
-    weights = _filter(apart / (2.0 * ops.maximum(axis.extent, n)), interpolation)
+    distance = ops.cast(apart, "float32") / ops.cast(reach, "float32")
+    weights = _filter(distance, interpolation)
     total = ops.sum(weights, axis=1, keepdims=True)
     # Beside what is filled, there is nothing to divide by.
     shares = weights / ops.where(ops.abs(total) < 1e-6, 1.0, total)
@@ -196,12 +221,12 @@ def _is_tall(rows: _Axis, columns: _Axis) -> Any:
     ops = keras.ops
     fewer_rows = rows.length - rows.n_filled
     fewer_columns = columns.length - columns.n_filled
-    return ops.logical_and(fewer_rows > 0.0, fewer_rows > 2.0 * fewer_columns)
+    return ops.logical_and(fewer_rows > 0, fewer_rows > 2 * fewer_columns)
 
 
 def _is_filled(axis: _Axis, side: int) -> Any:
     """Return 1.0 for each pixel of the result that the image becomes, 0.0 for the margin."""
     ops = keras.ops
-    number = np.arange(side, dtype="float32")
+    number = np.arange(side, dtype="int32")
     behind = axis.n_before + axis.n_filled
     return ops.cast(ops.logical_and(axis.n_before <= number, behind > number), "float32")

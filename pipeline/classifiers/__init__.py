@@ -9,6 +9,7 @@ from pipeline.classifiers.fitting import (
     has_probabilities,
 )
 from pipeline.classifiers.folding import fold
+from pipeline.classifiers.head_file import write_head
 from pipeline.classifiers.linear_head import LinearHead, linear_head
 from pipeline.classifiers.making import (
     PARAMETERS,
@@ -37,4 +38,5 @@ __all__ = [
     "scale_to",
     "score_kind",
     "tune",
+    "write_head",
 ]

@@ -28,19 +28,16 @@ def export_command(
     format_name: options.ExportFormatArg = None,
     to: options.ExportToArg = None,
     check: options.SelfCheckArg = True,
+    tolerance: options.ToleranceArg = 1e-3,
     overwrite: options.ExportOverwriteArg = False,
     json: options.JsonArg = False,
 ) -> None:
     """Write a fit as one file from photos to probabilities: Keras, ONNX, OpenVINO, TF Lite."""
     from pipeline.artifacts import newest_fit, read_info
     from pipeline.export_tables import render_model_export
+    from pipeline.model_places import check_place, choose_format, choose_place
     from pipeline.predicting.settling import settle_fit
-    from pipeline.stages.export_model import (
-        check_place,
-        choose_format,
-        choose_place,
-        export_model,
-    )
+    from pipeline.stages.export_model import export_model
 
     folder = fit or newest_fit(cache_dir, clf=clf, **steps.named(dataset, model))
     chosen = choose_format(format_name, to)
@@ -59,6 +56,7 @@ def export_command(
             chosen,
             make_file,
             check=check,
+            tolerance=tolerance,
             overwrite=overwrite,
             on_progress=on_progress,
         )

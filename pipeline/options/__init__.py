@@ -6,6 +6,7 @@ from pipeline.options.exporting import (
     ExportOverwriteArg,
     ExportToArg,
     SelfCheckArg,
+    ToleranceArg,
 )
 from pipeline.options.finetuning import FitTooArg, finetune_config, start_config
 from pipeline.options.flags import EXTRACT, FIT
@@ -206,6 +207,7 @@ __all__ = [
     "SweepToArg",
     "TestSizeArg",
     "ToArg",
+    "ToleranceArg",
     "TopkArg",
     "TsneArg",
     "TuneArg",

@@ -36,3 +36,7 @@ SelfCheckArg = Annotated[
         "are the same.",
     ),
 ]
+ToleranceArg = Annotated[
+    float,
+    option("--tolerance", OUTPUT, "How far a probability may be off in that comparison.", "SHARE"),
+]

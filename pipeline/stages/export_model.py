@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import platform
 import time
 from collections.abc import Iterator, Mapping
@@ -12,24 +11,32 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline import __version__, durable
 from pipeline.artifacts import LoadedModel, read_report
 from pipeline.backbones.network import Network
-from pipeline.classifiers import fold
-from pipeline.config import EXPORTS, check_choice
+from pipeline.classifiers import fold, write_head
 from pipeline.errors import ClassifierError, ConfigError, PipelineError
 from pipeline.images import PAD_COLOUR, resizes_tall_first
 from pipeline.model_card import CardFacts, render_card
+from pipeline.model_places import card_path, check_place, list_files
 from pipeline.predicting.settling import Predictor
 from pipeline.records import Head, ModelExport, OnProgress, Recipe, Report, SelfCheck
-from pipeline.self_check import CheckRows, Run, Score, check_answers, check_values, read_check_rows
+from pipeline.self_check import (
+    TOLERANCE,
+    CheckRows,
+    Run,
+    check_answers,
+    check_values,
+    read_check_rows,
+)
 
 FORMAT, FORMAT_VERSION = "transfer-values model", 1
 OUTPUTS = {"probability": "probabilities", "score": "scores"}
-_HINT = "That is a fault of this program: please report it."
+_HINT = (
+    "The file's resizing is another grey level than Pillow's here and there, and few training "
+    "images make a classifier that sensitive: with --tolerance you say how far off is near enough. "
+    "If a class is another one, or the difference is large, please report it."
+)
 _LIBRARIES = ("keras", "tensorflow", "scikit-learn", "numpy", "pillow", "openvino")
 
 
@@ -52,61 +59,6 @@ class MakeFile(Protocol):
         ...
 
 
-def choose_format(format_name: str | None, to: Path | None) -> str:
-    """Return the format that is asked for, or that the file's name says.
-
-    Raises
-    ------
-    ConfigError
-        If there is no such format, or the name says another one.
-    """
-    by_suffix = {suffix: name for name, suffix in EXPORTS.items()}
-    if format_name is None:
-        return by_suffix.get(to.suffix.lower(), "keras") if to is not None else "keras"
-    check_choice("--format", format_name, tuple(EXPORTS))
-    return format_name
-
-
-def choose_place(to: Path | None, format_name: str, info: Mapping[str, Any]) -> Path:
-    """Return the file to write: by default called like the data set and the classifier."""
-    if to is not None:
-        return to
-    return Path(f"{info['dataset']}-{info['clf']}{EXPORTS[format_name]}")
-
-
-def check_place(to: Path, format_name: str, *, overwrite: bool) -> None:
-    """Refuse a place that cannot be written to, before any work is done.
-
-    Raises
-    ------
-    ConfigError
-        If the name does not end as the format's must.
-    PipelineError
-        If something is there that must not be replaced.
-    """
-    suffix = EXPORTS[format_name]
-    if to.suffix != suffix:
-        raise ConfigError(
-            f"--format {format_name} makes a file whose name ends in {suffix}: --to "
-            f"{to.with_suffix(suffix)}, not {to}."
-        )
-    for path in (*list_files(to, format_name), card_path(to)):
-        if path.is_dir() or (path.is_symlink() and not path.exists()):
-            raise PipelineError(f"{path} is there already and is no file. Give another --to.")
-        if path.exists() and not overwrite:
-            raise PipelineError(f"{path} is there already. Give another --to, or --overwrite.")
-
-
-def list_files(to: Path, format_name: str) -> tuple[Path, ...]:
-    """Return the files that a format is, the one to load first: OpenVINO's are two."""
-    return (to, to.with_suffix(".bin")) if format_name == "openvino" else (to,)
-
-
-def card_path(to: Path) -> Path:
-    """Return where the model card of a file lies."""
-    return to.with_name(f"{to.name}.md")
-
-
 def export_model(
     predictor: Predictor,
     to: Path,
@@ -114,6 +66,7 @@ def export_model(
     make_file: MakeFile | None,
     *,
     check: bool = True,
+    tolerance: float = TOLERANCE,
     overwrite: bool = False,
     on_progress: OnProgress | None = None,
 ) -> ModelExport:
@@ -131,6 +84,8 @@ def export_model(
         `backbones.formats.make_file`; not needed for npz.
     check : bool
         Compare its answers with those of predict on images of the store.
+    tolerance : float
+        How far a probability may be off there, above 0 and up to 1.
     overwrite : bool
         Replace what is there.
     on_progress : callable, optional
@@ -145,6 +100,8 @@ def export_model(
         predict. Nothing is left then, and what was there stays.
     """
     started = time.perf_counter()
+    if not 0 < tolerance <= 1:
+        raise ConfigError(f"--tolerance must lie above 0 and be 1 at most. Got: {tolerance}.")
     check_place(to, format_name, overwrite=overwrite)
     model = _fit_of(predictor)
     head = fold(model.classifier, n_classes=len(predictor.class_names))
@@ -156,13 +113,15 @@ def export_model(
     rows = None
     if check:
         geometries = () if format_name == "npz" else predictor.job.geometries
-        rows = read_check_rows(model, predictor.store, predictor.score, geometries)
+        rows = read_check_rows(
+            model, predictor.store, predictor.score, geometries, tolerance=tolerance
+        )
     report = read_report(model.folder, model.info)
     about = describe_file(predictor, head, report)
     with _folder_beside(to) as folder:
         path = folder / to.name
         if format_name == "npz":
-            score = _write_npz(path, head, about)
+            score = write_head(path, head, about)
             checked = None if rows is None else check_values(rows, score, hint=_HINT)
         else:
             if make_file is None:
@@ -270,32 +229,6 @@ def _check(
         else _HINT
     )
     return check_answers(rows, run, hint=hint, on_progress=on_progress)
-
-
-def _write_npz(path: Path, head: Head, about: Mapping[str, Any]) -> Score:
-    """Write the one matrix of a linear classifier, and return what computes with what was written.
-
-    Nothing in it is pickled: names and recipe are text.
-    """
-    (layer,) = head.layers
-    np.savez(
-        path,
-        weights=layer.weights,  # type: ignore[union-attr]
-        constants=layer.constants,  # type: ignore[union-attr]
-        class_names=np.array(json.dumps(about["class_names"])),
-        about=np.array(json.dumps(about)),
-    )
-    with np.load(path, allow_pickle=False) as file:
-        weights, constants = file["weights"], file["constants"]
-
-    def run(values: NDArray[Any]) -> NDArray[np.float64]:
-        scores = values.astype(np.float64) @ weights + constants
-        if head.kind == "score":
-            return np.asarray(scores)
-        powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-        return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-    return run
 
 
 @contextmanager

@@ -1,6 +1,8 @@
 import functools
 import json
 import zipfile
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime
@@ -91,9 +93,26 @@ def test_what_a_converter_raises_is_translated(whole, tmp_path, monkeypatch):
     def fail(model, path, about):
         raise NotImplementedError("no such operation\nwith a long story")
 
-    kind = formats.FORMATS["onnx"]
-    monkeypatch.setitem(
-        formats.FORMATS, "onnx", formats.Format(modules=(), write=fail, open=kind.open)
-    )
+    monkeypatch.setitem(formats.FORMATS, "onnx", replace(formats.FORMATS["onnx"], write=fail))
     with pytest.raises(BackboneError, match="NotImplementedError: no such operation\\. Take"):
+        formats.write_model(whole, tmp_path / "model.onnx", "onnx", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("free", "words", "error"),
+    [
+        (0, "basic_ios::clear: iostream error", OSError),
+        (1e9, "No space left on device; m.tflite", OSError),
+        (1e9, "no such operation in this namespace", BackboneError),
+    ],
+)
+def test_a_full_disk_is_told_from_a_fault_of_a_converter(
+    whole, tmp_path, monkeypatch, free, words, error
+):
+    def fail(model, path, about):
+        raise RuntimeError(words)
+
+    monkeypatch.setitem(formats.FORMATS, "onnx", replace(formats.FORMATS["onnx"], write=fail))
+    monkeypatch.setattr(formats.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    with pytest.raises(error, match="No space left" if error is OSError else "Take another"):
         formats.write_model(whole, tmp_path / "model.onnx", "onnx", ABOUT)

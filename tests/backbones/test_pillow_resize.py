@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.backbones.model_files import FORMATS
+from pipeline.backbones.openvino_library import ov
 from pipeline.backbones.pillow_resize import resize_like_pillow
 from pipeline.backbones.quiet_keras import keras
 from pipeline.errors import BackboneError
@@ -74,6 +76,23 @@ def test_a_tall_image_is_shrunk_in_the_order_that_pillow_has():
     )
     assert same < 0.01
     assert other > 0.1
+
+
+@pytest.mark.parametrize("resize", ["crop", pytest.param("pad", marks=pytest.mark.slow)])
+def test_a_runtime_that_rounds_to_bfloat16_still_finds_the_pixels(resize, tmp_path):
+    wanted = recipe(resize=resize)
+    images = keras.Input((None, None, 3), dtype="uint8", name="images")
+    # As floats: OpenVINO takes bfloat16 between them alone.
+    answers = keras.ops.cast(build(wanted)(images), "float32")
+    model = keras.Model(images, answers)
+    model(np.zeros((1, 8, 8, 3), np.uint8))
+    FORMATS["openvino"].write(model, tmp_path / "m.xml", {"class_names": []})
+    settings = {"INFERENCE_PRECISION_HINT": "bf16"}
+    run = ov.Core().compile_model(tmp_path / "m.xml", "CPU", settings)
+    for shape in ((300, 401), (31, 20)):
+        image = noise(shape)
+        off = np.abs(run([image[None]])[0][0] - by_pillow(image, wanted))
+        assert off.mean() < 1.5, shape
 
 
 def test_images_of_a_batch_are_resized_each_by_itself():

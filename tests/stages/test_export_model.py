@@ -10,15 +10,10 @@ from PIL import Image
 from pipeline import self_check
 from pipeline.artifacts import read_info
 from pipeline.errors import CacheError, ClassifierError, ConfigError, PipelineError
+from pipeline.model_places import card_path
 from pipeline.predicting.settling import settle_fit
 from pipeline.stages import export_model as stage
-from pipeline.stages.export_model import (
-    card_path,
-    check_place,
-    choose_format,
-    choose_place,
-    export_model,
-)
+from pipeline.stages.export_model import export_model
 from tests.conftest import TINTS, save_photo
 from tests.exporting_fits import extract_small, settle
 
@@ -126,6 +121,17 @@ class TestSelfCheck:
         assert any(path in str(caught.value) for path in rows.paths)
         assert names_in(tmp_path) == []
 
+    def test_what_is_near_enough_can_be_said(self, logreg, tmp_path):
+        answers = right_answers(logreg)[0] + np.array([0.002, 0, 0])
+        to = tmp_path / "m.keras"
+        with pytest.raises(PipelineError, match="--tolerance"):
+            export_model(logreg, to, "keras", FakeFormat(answers))
+        export = export_model(logreg, to, "keras", FakeFormat(answers), tolerance=0.01)
+        assert export.check.largest == pytest.approx(0.002)
+        assert "allowed: 0.01" in export.card.read_text()
+        with pytest.raises(ConfigError, match="--tolerance must lie above 0"):
+            export_model(logreg, to, "keras", FakeFormat(answers), tolerance=0)
+
     def test_bfloat16_is_named_where_it_may_be_the_reason(self, logreg, tmp_path):
         job = logreg.job
         other = replace(job, recipe=replace(job.recipe, precision="bfloat16"))
@@ -171,34 +177,7 @@ class TestNumpy:
             export_model(settle(store, clf="mlp"), tmp_path / "h.npz", "npz", None)
 
 
-class TestPlaces:
-    def test_the_format_is_what_the_name_says(self, tmp_path):
-        for name, suffix in (("onnx", ".onnx"), ("openvino", ".xml"), ("keras", ".keras")):
-            assert choose_format(None, tmp_path / f"m{suffix}") == name
-        assert choose_format(None, None) == "keras"
-        with pytest.raises(ConfigError, match="--format must be one of keras, onnx"):
-            choose_format("pickle", None)
-
-    def test_the_name_is_that_of_data_set_and_classifier(self, logreg):
-        place = choose_place(None, "openvino", logreg.model.info)
-        assert str(place) == "photos-logreg.xml"
-
-    def test_another_suffix_is_refused(self, tmp_path):
-        with pytest.raises(ConfigError, match=r"ends in \.onnx: --to .*m\.onnx, not"):
-            check_place(tmp_path / "m.pb", "onnx", overwrite=True)
-
-    @pytest.mark.parametrize("name", ["m.xml", "m.bin", "m.xml.md"])
-    def test_what_is_there_stays_unless_it_is_to_be_replaced(self, tmp_path, name):
-        (tmp_path / name).write_text("mine")
-        with pytest.raises(PipelineError, match=r"is there already.*--overwrite"):
-            check_place(tmp_path / "m.xml", "openvino", overwrite=False)
-        check_place(tmp_path / "m.xml", "openvino", overwrite=True)
-
-    def test_a_folder_is_never_replaced(self, tmp_path):
-        (tmp_path / "m.keras").mkdir()
-        with pytest.raises(PipelineError, match="no file"):
-            check_place(tmp_path / "m.keras", "keras", overwrite=True)
-
+class TestReplacing:
     def test_a_file_is_replaced_only_by_one_that_was_checked(self, logreg, tmp_path):
         to = tmp_path / "m.keras"
         to.write_text("before")
