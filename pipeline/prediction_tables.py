@@ -87,7 +87,7 @@ def render_sum(
     parts = [f"{n:,} {_quote(shown.get(label, label))}" for label, n in counts[:MAX_COUNTED]]
     if len(counts) > MAX_COUNTED:
         rest = sum(n for _, n in counts[MAX_COUNTED:])
-        parts.append(f"{rest:,} of {len(counts) - MAX_COUNTED:,} other classes")
+        parts.append(f"{rest:,} more in {len(counts) - MAX_COUNTED:,} other classes")
     parts += [f"{n:,} {reason}" for reason, n in predictions.skipped.items()]
     n_images = predictions.n_images
     return Text(

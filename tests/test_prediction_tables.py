@@ -110,7 +110,7 @@ def test_of_many_classes_the_most_frequent_are_counted_one_by_one():
     (text,) = printed(render_sum(many), width=300)
     assert "30 class-0" in text
     assert "class-12" not in text
-    assert "of 8 other classes" in text
+    assert "more in 8 other classes" in text
 
 
 def test_classes_may_be_called_otherwise():
