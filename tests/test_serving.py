@@ -57,7 +57,11 @@ def run_blocks(blocks, *, cwd: Path) -> str:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", EXPORTS)
+@pytest.mark.parametrize(
+    "name",
+    # tests/stages/test_export_model.py loads what Keras keeps, too.
+    [pytest.param(name, marks=pytest.mark.slow if name == "keras" else ()) for name in EXPORTS],
+)
 def test_the_page_tells_how_to_load_it(name, predictor, tmp_path):
     from pipeline.backbones import formats
 
