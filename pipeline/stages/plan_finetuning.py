@@ -31,9 +31,11 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
     Raises
     ------
     ConfigError
-        If there is no such layer, or --cache-frozen was asked for and cannot be.
+        If there is no such layer, --cache-frozen was asked for and cannot be, or there is nothing
+        to tell apart.
     """
     check_tensorboard(config)
+    _check_classes(job)
     choose_device(job.config.device)  # first of all: quietly
     (part,) = job.network.parts
     bare = build_bare(part.spec, None, image_size=part.image_size)
@@ -60,6 +62,16 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
         views=n_views,
     )
     return replace(whole, cut=cut, extraction=frozen, n_bytes=n_bytes)
+
+
+def _check_classes(job: ExtractJob) -> None:
+    """Refuse a single class before anything is computed, which may take hours."""
+    names = job.manifest.class_names
+    if len(names) < 2:
+        raise ConfigError(
+            f"All images of {job.manifest.name} are of one class, {names[0]!r}. A network is "
+            "trained to tell at least 2 apart: give a folder that has a folder for each of them."
+        )
 
 
 def _find_obstacle(job: ExtractJob, cut: tuple[str, ...], width: int, n_bytes: int) -> str:

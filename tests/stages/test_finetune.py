@@ -220,6 +220,11 @@ class TestFinetune:
         with pytest.raises(ConfigError, match="--cache-frozen: no layer"):
             plan(job, replace(config, cache_frozen=True))
 
+    def test_one_class_is_refused_before_anything_is_computed(self, tmp_path):
+        save_photo(tmp_path / "photos" / "cat" / "1.jpg", seed=1)
+        with pytest.raises(ConfigError, match="of one class, 'cat'"):
+            plan(prepare(settle(tmp_path)), FinetuneConfig())
+
     def test_maps_that_do_not_fit_on_the_disk_are_not_kept(self, place, monkeypatch):
         usage = type("Usage", (), {"free": 1000})
         monkeypatch.setattr(plan_finetuning.shutil, "disk_usage", lambda path: usage)
