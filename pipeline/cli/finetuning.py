@@ -95,8 +95,9 @@ def _train(
 
     with signals.hold():  # Keras must not be cut off while it loads
         from pipeline.stages.finetune import finetune
-        from pipeline.stages.plan_finetuning import plan
+        from pipeline.stages.plan_finetuning import check_split, plan
 
+        check_split(job, split)
         planned = plan(job, tuning)
     for note in planned.notes:
         terminal.note(note)

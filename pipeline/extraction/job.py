@@ -20,7 +20,7 @@ from pipeline.extraction.batch_sizes import recall
 from pipeline.extraction.versions import is_known_here
 from pipeline.images import Geometry
 from pipeline.machine import count_cores
-from pipeline.records import Manifest, Recipe, Status
+from pipeline.records import Manifest, Recipe, SampleTable, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,3 +125,28 @@ def find_recovered(manifest: Manifest, status: NDArray[np.uint8]) -> NDArray[np.
     """
     passing = np.isin(status, (Status.UNREADABLE, Status.CHANGED))
     return np.flatnonzero(passing & manifest.sha256.any(axis=1))
+
+
+def list_samples(job: ExtractJob) -> SampleTable:
+    """Return what is known of a job's images before any is decoded: all count as usable."""
+    manifest = job.manifest
+    return SampleTable(
+        labels=manifest.labels,
+        class_names=manifest.class_names,
+        split=manifest.split,
+        group=manifest.group,
+        group_names=manifest.group_names,
+        sha256=manifest.sha256,
+        paths=manifest.paths,
+        root=str(manifest.root),
+        dataset=manifest.name,
+        source=job.config.dataset,
+        model=job.recipe.model,
+        key="",
+        recipe=job.recipe.to_dict(),
+        content_sha256="",
+        n_features=0,
+        n_found=len(manifest),
+        skipped={},
+        oddities={},
+    )

@@ -7,6 +7,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -136,10 +137,7 @@ def read_batches(
     ImageBatch
         In the order of `batches`.
     """
-
-    def read(row: int, geometries: Sequence[Geometry]) -> DecodedImage:
-        return read_image(manifest, row, geometries)
-
+    read = partial(read_image, manifest)
     return decode_batches(read, batches, geometries, workers=workers, ahead=ahead)
 
 

@@ -16,7 +16,7 @@ from pipeline.backbones.early_layers import name_early_layer
 from pipeline.cache import read_samples
 from pipeline.config import AdviseConfig, FitConfig
 from pipeline.errors import CacheError
-from pipeline.extraction.job import ExtractJob, OpenEngine
+from pipeline.extraction.job import ExtractJob, OpenEngine, list_samples
 from pipeline.extraction.preparing import make_job, settle_network
 from pipeline.predicting.computing import compute_values
 from pipeline.records import Counts, FeatureTable, OnProgress, Probed, SampleTable, Status
@@ -69,7 +69,7 @@ def probe(
         If the network cannot be built or run.
     """
     started = time.monotonic()
-    table = _describe_rows(job)
+    table = list_samples(job)
     train = split_rows(table, config=FitConfig(seed=config.seed)).train
     counts = count_images(table.labels, train, n_classes=len(table.class_names))
     rows = order_rows(table.labels, train, config.limit, seed=config.seed)
@@ -144,31 +144,6 @@ def _read_kept(job: ExtractJob, rows: Rows) -> _Values | None:
     except CacheError:
         return None
     return _Values(values=values, usable=usable)
-
-
-def _describe_rows(job: ExtractJob) -> SampleTable:
-    """Return what is known of the images before any is read."""
-    manifest = job.manifest
-    return SampleTable(
-        labels=manifest.labels,
-        class_names=manifest.class_names,
-        split=manifest.split,
-        group=manifest.group,
-        group_names=manifest.group_names,
-        sha256=manifest.sha256,
-        paths=manifest.paths,
-        root=str(manifest.root),
-        dataset=manifest.name,
-        source=job.config.dataset,
-        model=job.recipe.model,
-        key="",
-        recipe=job.recipe.to_dict(),
-        content_sha256="",
-        n_features=0,
-        n_found=len(manifest),
-        skipped={},
-        oddities={},
-    )
 
 
 def _take(table: SampleTable, rows: Rows, values: NDArray[np.float32]) -> FeatureTable:

@@ -10,13 +10,36 @@ import numpy as np
 
 from pipeline.backbones.engines import choose_device
 from pipeline.backbones.headless import build_bare
-from pipeline.config import FinetuneConfig
+from pipeline.config import FinetuneConfig, FitConfig
 from pipeline.errors import ConfigError
-from pipeline.extraction.job import ExtractJob
+from pipeline.extraction.job import ExtractJob, list_samples
 from pipeline.finetuning.choosing import find_first
 from pipeline.finetuning.graph import find_cut
 from pipeline.finetuning.plans import TuningPlan
 from pipeline.finetuning.training import check_tensorboard
+from pipeline.grouping import group_table
+from pipeline.splits import split_rows
+
+
+def check_split(job: ExtractJob, split_config: FitConfig) -> None:
+    """Refuse a split that cannot be made before anything is computed, which may take hours.
+
+    Parameters
+    ----------
+    job : ExtractJob
+    split_config : FitConfig
+
+    Raises
+    ------
+    ConfigError, DatasetError
+        If there are no such groups.
+    ClassifierError
+        If the images cannot be split, or there is nothing to tell apart.
+    """
+    table = list_samples(job)
+    if split_config.group_by is not None:
+        table, _ = group_table(table, split_config.group_by)
+    split_rows(table, config=split_config)
 
 
 def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
@@ -31,11 +54,9 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
     Raises
     ------
     ConfigError
-        If there is no such layer, --cache-frozen was asked for and cannot be, or there is nothing
-        to tell apart.
+        If there is no such layer, or --cache-frozen was asked for and cannot be.
     """
     check_tensorboard(config)
-    _check_classes(job)
     choose_device(job.config.device)  # first of all: quietly
     (part,) = job.network.parts
     bare = build_bare(part.spec, None, image_size=part.image_size)
@@ -62,16 +83,6 @@ def plan(job: ExtractJob, config: FinetuneConfig) -> TuningPlan:
         views=n_views,
     )
     return replace(whole, cut=cut, extraction=frozen, n_bytes=n_bytes)
-
-
-def _check_classes(job: ExtractJob) -> None:
-    """Refuse a single class before anything is computed, which may take hours."""
-    names = job.manifest.class_names
-    if len(names) < 2:
-        raise ConfigError(
-            f"All images of {job.manifest.name} are of one class, {names[0]!r}. A network is "
-            "trained to tell at least 2 apart: give a folder that has a folder for each of them."
-        )
 
 
 def _find_obstacle(job: ExtractJob, cut: tuple[str, ...], width: int, n_bytes: int) -> str:

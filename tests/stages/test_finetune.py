@@ -18,7 +18,7 @@ from pipeline.backbones.specs import get_spec
 from pipeline.backbones.weights import resolve_weights
 from pipeline.cache import read_samples
 from pipeline.config import ExtractConfig, FinetuneConfig, FitConfig
-from pipeline.errors import CacheLockedError, ConfigError
+from pipeline.errors import CacheLockedError, ClassifierError, ConfigError
 from pipeline.extraction.preparing import prepare
 from pipeline.finetuning import sources
 from pipeline.finetuning.holding_out import hold_out
@@ -32,7 +32,7 @@ from pipeline.stages import plan_finetuning
 from pipeline.stages.extract import extract
 from pipeline.stages.finetune import finetune
 from pipeline.stages.fit import fit
-from pipeline.stages.plan_finetuning import plan
+from pipeline.stages.plan_finetuning import check_split, plan
 from pipeline.tuned import (
     lock_tuned,
     read_image_uses,
@@ -220,10 +220,15 @@ class TestFinetune:
         with pytest.raises(ConfigError, match="--cache-frozen: no layer"):
             plan(job, replace(config, cache_frozen=True))
 
-    def test_one_class_is_refused_before_anything_is_computed(self, tmp_path):
+    def test_a_split_that_cannot_be_is_refused_before_anything_is_computed(self, place, tmp_path):
+        job = prepare(settle(place))
+        check_split(job, SPLIT)
+        with pytest.raises(ConfigError, match="--group-by 'patient' matches none"):
+            check_split(job, replace(SPLIT, group_by="patient"))
         save_photo(tmp_path / "photos" / "cat" / "1.jpg", seed=1)
-        with pytest.raises(ConfigError, match="of one class, 'cat'"):
-            plan(prepare(settle(tmp_path)), FinetuneConfig())
+        save_photo(tmp_path / "photos" / "cat" / "2.jpg", seed=2)
+        with pytest.raises(ClassifierError, match="at least 2 classes"):
+            check_split(prepare(settle(tmp_path)), SPLIT)
 
     def test_maps_that_do_not_fit_on_the_disk_are_not_kept(self, place, monkeypatch):
         usage = type("Usage", (), {"free": 1000})
